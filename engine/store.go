@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// What the loops ask of a log. redislog implements all of it; its contract suite says what each promises.
+
+// ErrUnavailable is wrapped by every error that means "not now": the store is away, full or too slow. Nothing was
+// stored for the event concerned, or it can not be known; sending it again is safe.
+var ErrUnavailable = errors.New("the store is unavailable")
+
+// Appender makes events durable.
+type Appender interface {
+	// Append stores each event of one environment in its partition and gives it its ID, or none and an error for it. A
+	// repeat (the same environment, source, type and message id within the deduplication window) is stored too, with
+	// DuplicateOf set. Storing one event and recognising it is one atomic step.
+	Append(ctx context.Context, events []*Event) error
+}
+
+// Inbox is one partition's undecided events.
+type Inbox interface {
+	// Claim takes up to max events for this process, oldest first: what this process claimed before and did not commit,
+	// then what others claimed and abandoned, then new ones, waiting up to wait for the first of them.
+	Claim(ctx context.Context, max int, wait time.Duration) ([]*Event, error)
+	// Commit records each verdict, queues its actions in their lanes, and acknowledges the event, in one atomic step an
+	// event. It gives the actions their IDs and sets Verdict.Committed, which stays false when the event was decided
+	// before (by this process or another): then nothing was changed.
+	Commit(ctx context.Context, verdicts []*Verdict) error
+}
+
+// Verdict is one event with its decision.
+type Verdict struct {
+	Event     *Event
+	Decision  *Decision
+	DecidedAt time.Time
+	Committed bool
+}
+
+// Outbox is one partition's lanes of actions.
+type Outbox interface {
+	// Due takes the first action of up to max lanes that are due at now, and hides those lanes until now+lease, so that
+	// a process that dies with them loses nothing. Next is when the next lane is due; zero when none is queued.
+	Due(ctx context.Context, now time.Time, lease time.Duration, max int) (actions []*Action, next time.Time, err error)
+	// Record stores the action after its newest attempt. An ended action leaves its lane and the next one is due at
+	// once; another is due again at next. It reports false, and changes nothing, when the attempt is not the one
+	// expected: another process has recorded it, or the action was deleted.
+	Record(ctx context.Context, action *Action, next time.Time) (bool, error)
+}
+
+// Names counts the event names seen.
+type Names interface {
+	// Count adds to what is known of the names of one environment.
+	Count(ctx context.Context, environment string, seen []NameSeen) error
+}
+
+// NameSeen is one event name of one source, as seen by one process since it last told.
+type NameSeen struct {
+	Source, Type, Name string
+	Count              int
+	First, Last        time.Time
+	// Sample is an original event with this name.
+	Sample []byte
+}
