@@ -23,7 +23,7 @@ const (
 	// StatusWaiting: not attempted yet; it is next in its lane, or behind an earlier action of its user.
 	StatusWaiting Status = "waiting"
 	// StatusRetrying: attempted without success, and due again.
-	StatusRetrying Status = "retrying"
+	StatusRetrying  Status = "retrying"
 	StatusSucceeded Status = "succeeded"
 	// StatusSkipped: there was nothing to do, or no way to do it; Reason says which.
 	StatusSkipped Status = "skipped"

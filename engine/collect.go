@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Backlog is what stands in an environment now.
+type Backlog struct {
+	// Pending events are accepted and not decided.
+	Pending int64
+	// Lanes with an action that is not ended.
+	LanesWaiting int64
+	// Dead actions that can be run again.
+	Dead int64
+}
+
+// BacklogCollector reads the backlogs at scrape time, so that a scrape never shows an old figure as today's: while the
+// store is away the three gauges are absent.
+func BacklogCollector(environments func() []string, read func(ctx context.Context, environment string) (Backlog, error)) prometheus.Collector {
+	return &backlogCollector{environments, read}
+}
+
+type backlogCollector struct {
+	environments func() []string
+	read         func(ctx context.Context, environment string) (Backlog, error)
+}
+
+var (
+	pendingDesc = prometheus.NewDesc("switchyard_pending_events", "Events accepted and not decided yet.", []string{"environment"}, nil)
+	lanesDesc   = prometheus.NewDesc("switchyard_lanes_waiting", "Users with an action that has not ended.", []string{"environment"}, nil)
+	deadDesc    = prometheus.NewDesc("switchyard_actions_dead", "Actions that ended dead and were not run again.", []string{"environment"}, nil)
+)
+
+// Describe names the three gauges.
+func (c *backlogCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- pendingDesc
+	out <- lanesDesc
+	out <- deadDesc
+}
+
+// Collect reads each environment's backlog, for two seconds at most in all.
+func (c *backlogCollector) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	for _, environment := range c.environments() {
+		backlog, err := c.read(ctx, environment)
+		if err != nil {
+			continue // counted by the store as a Redis error
+		}
+		gauge := func(desc *prometheus.Desc, value int64) {
+			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value), environment)
+		}
+		gauge(pendingDesc, backlog.Pending)
+		gauge(lanesDesc, backlog.LanesWaiting)
+		gauge(deadDesc, backlog.Dead)
+	}
+}
+
+// RuleCollector exports the counters that the rules keep themselves.
+func RuleCollector(rules func() iter.Seq2[string, RuleInfo]) prometheus.Collector {
+	return &ruleCollector{rules}
+}
+
+type ruleCollector struct {
+	rules func() iter.Seq2[string, RuleInfo]
+}
+
+var (
+	ruleLabels      = []string{"environment", "rule"}
+	evaluationsDesc = prometheus.NewDesc("switchyard_rule_evaluations_total", "Events on which a rule's match was evaluated.", ruleLabels, nil)
+	matchesDesc     = prometheus.NewDesc("switchyard_rule_matches_total", "Events that a rule matched.", ruleLabels, nil)
+	errorsDesc      = prometheus.NewDesc("switchyard_rule_errors_total", "Events on which a rule failed.", ruleLabels, nil)
+	spentDesc       = prometheus.NewDesc("switchyard_rule_eval_seconds_total", "Time spent in a rule's expressions.", ruleLabels, nil)
+	loadedDesc      = prometheus.NewDesc("switchyard_rules_loaded", "Live rules.", []string{"environment"}, nil)
+)
+
+// Describe names the rule metrics.
+func (c *ruleCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{evaluationsDesc, matchesDesc, errorsDesc, spentDesc, loadedDesc} {
+		out <- desc
+	}
+}
+
+// Collect reads every rule's counters.
+func (c *ruleCollector) Collect(out chan<- prometheus.Metric) {
+	loaded := map[string]int{}
+	for environment, rule := range c.rules() {
+		loaded[environment]++
+		counter := func(desc *prometheus.Desc, value float64) {
+			out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, value, environment, rule.Key)
+		}
+		counter(evaluationsDesc, float64(rule.Stats.Evaluations))
+		counter(matchesDesc, float64(rule.Stats.Matches))
+		counter(errorsDesc, float64(rule.Stats.Errors))
+		counter(spentDesc, rule.Stats.Spent.Seconds())
+	}
+	for environment, count := range loaded {
+		out <- prometheus.MustNewConstMetric(loadedDesc, prometheus.GaugeValue, float64(count), environment)
+	}
+}

@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Store is one environment's log as the loops need it.
+type Store interface {
+	Appender
+	Inbox(partition int, consumer string) Inbox
+	Outbox(partition int) Outbox
+}
+
+// Options are what an engine works with.
+type Options struct {
+	// Consumer names this process among those that share the log.
+	Consumer string
+	Decider  Decider
+	Names    Names
+	Trimmer  Trimmer
+	Metrics  *Metrics
+	Logger   *slog.Logger
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+}
+
+// Engine runs the loops of every environment: for each partition a router and a performer, and for each environment a
+// tally and a janitor.
+type Engine struct {
+	options Options
+	// stop ends the loops; work ends the calls that are under way.
+	stop, work             context.Context
+	cancelStop, cancelWork context.CancelFunc
+	loops                  sync.WaitGroup
+
+	mu           sync.Mutex
+	environments map[string]*running
+}
+
+type running struct {
+	target atomic.Pointer[Target]
+	cancel context.CancelFunc
+}
+
+// New makes an engine with no environment yet.
+func New(options Options) *Engine {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	e := &Engine{options: options, environments: map[string]*running{}}
+	e.stop, e.cancelStop = context.WithCancel(context.Background())
+	e.work, e.cancelWork = context.WithCancel(context.Background())
+	return e
+}
+
+// Run starts the loops of an environment, or, when they run already, gives them their new target from the next action
+// on. It can not fail, so that a reload can do all its fallible work before.
+func (e *Engine) Run(environment string, partitions int, store Store, target *Target) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if live := e.environments[environment]; live != nil {
+		live.target.Store(target)
+		return
+	}
+	live := &running{}
+	live.target.Store(target)
+	var stop context.Context
+	stop, live.cancel = context.WithCancel(e.stop)
+	e.environments[environment] = live
+	e.start(stop, environment, partitions, store, live)
+}
+
+// Drop stops the loops of an environment that is no longer configured; its log stays.
+func (e *Engine) Drop(environment string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if live := e.environments[environment]; live != nil {
+		live.cancel()
+		delete(e.environments, environment)
+	}
+}
+
+// Stop ends the loops: nothing new is claimed, calls under way are finished until ctx ends, then cut off. What was cut
+// off is still in the log and is done again, under the same keys, by whoever comes next.
+func (e *Engine) Stop(ctx context.Context) {
+	e.cancelStop()
+	done := make(chan struct{})
+	go func() {
+		e.loops.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	e.cancelWork()
+	<-done
+}
+
+func (e *Engine) start(stop context.Context, environment string, partitions int, store Store, live *running) {
+	o := e.options
+	names := &tally{environment: environment, names: o.Names, logger: o.Logger}
+	sweeper := &janitor{environment: environment, trimmer: o.Trimmer, logger: o.Logger, now: o.Now}
+	e.loops.Go(func() { names.run(stop) })
+	e.loops.Go(func() { sweeper.run(stop) })
+	for p := range partitions {
+		doer := &performer{
+			environment: environment, outbox: store.Outbox(p), target: live.target.Load,
+			metrics: o.Metrics, logger: o.Logger, now: o.Now, wake: make(chan struct{}, 1),
+		}
+		decider := &router{
+			environment: environment, inbox: store.Inbox(p, o.Consumer), decider: o.Decider, tally: names,
+			metrics: o.Metrics, logger: o.Logger, now: o.Now, committed: doer.nudge,
+		}
+		e.loops.Go(func() { decider.run(stop) })
+		e.loops.Go(func() { doer.run(stop, e.work) })
+	}
+}

@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Policy is how an environment's destination is called.
+type Policy struct {
+	// Concurrency is the most calls at once.
+	Concurrency int
+	// Timeout bounds one attempt.
+	Timeout time.Duration
+	Retry   Retry
+}
+
+// Retry is when another attempt is made, and when no more.
+type Retry struct {
+	// Attempts is the most in one round; MaxAge is how long after the round began the last may start.
+	Attempts int
+	MaxAge   time.Duration
+	// Min and Max bound the wait, which doubles from Min; a Retry-After is honoured up to Max.
+	Min, Max time.Duration
+}
+
+// DefaultPolicy suits a destination that answers in a second: ten attempts in about an hour, then dead.
+var DefaultPolicy = Policy{
+	Concurrency: 16,
+	Timeout:     10 * time.Second,
+	Retry:       Retry{Attempts: 10, MaxAge: 24 * time.Hour, Min: time.Second, Max: 15 * time.Minute},
+}
+
+// wait is how long until the attempt after the nth of this round (n from 1): doubled each time, with jitter so that the
+// lanes that failed together do not come back together.
+func (r Retry) wait(n int, err error) time.Duration {
+	wait := r.Max
+	if shift := n - 1; shift < 32 && r.Min<<shift < r.Max {
+		wait = r.Min << shift
+	}
+	wait -= time.Duration(rand.Float64() * 0.25 * float64(wait))
+	var asked *retryAfter
+	if errors.As(err, &asked) {
+		wait = max(wait, min(asked.wait, r.Max))
+	}
+	return wait
+}
+
+// settle puts the outcome of one attempt into the action and returns when the next is due; zero when it has ended. It
+// is the one place that decides between succeeded, skipped, retrying and dead.
+func (r Retry) settle(action *Action, attempt Attempt, result Result, err error) (next time.Time) {
+	switch {
+	case err == nil && result.Skipped != "":
+		attempt.Status, action.Reason = StatusSkipped, result.Skipped
+	case err == nil:
+		attempt.Status, action.Reason = StatusSucceeded, ""
+	default:
+		attempt.Status, attempt.Error, action.Reason = StatusRetrying, err.Error(), err.Error()
+		tries := len(action.Attempts) + 1 - action.BudgetFrom
+		next = attempt.At.Add(attempt.Took).Add(r.wait(tries, err))
+		if IsPermanent(err) || tries >= r.Attempts || next.Sub(action.BudgetSince) > r.MaxAge {
+			attempt.Status, next = StatusDead, time.Time{}
+		}
+	}
+	action.Status = attempt.Status
+	action.Result = result.Body
+	action.Attempts = append(action.Attempts, attempt)
+	return next
+}

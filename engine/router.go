@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+)
+
+// router decides the events of one partition, in order: claim, decide, commit.
+type router struct {
+	environment string
+	inbox       Inbox
+	decider     Decider
+	tally       *tally
+	metrics     *Metrics
+	logger      *slog.Logger
+	now         func() time.Time
+	// committed is told when actions were queued.
+	committed func()
+}
+
+const (
+	claimMax  = 128
+	claimWait = time.Second
+)
+
+func (r *router) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		events, err := r.inbox.Claim(ctx, claimMax, claimWait)
+		if err != nil {
+			r.complain(ctx, "events can not be claimed", err)
+			pause(ctx, errorPause)
+			continue
+		}
+		if len(events) > 0 {
+			r.commit(ctx, r.decide(events))
+		}
+	}
+}
+
+func (r *router) decide(events []*Event) []*Verdict {
+	verdicts := make([]*Verdict, len(events))
+	for i, event := range events {
+		verdicts[i] = &Verdict{Event: event, Decision: r.safely(event), DecidedAt: r.now()}
+		for _, action := range verdicts[i].Decision.Actions {
+			action.CreatedAt, action.BudgetSince = verdicts[i].DecidedAt, verdicts[i].DecidedAt
+		}
+	}
+	return verdicts
+}
+
+// safely keeps an event that makes a decider panic from stopping its partition for good: it is unmatched, and says why.
+func (r *router) safely(event *Event) (decision *Decision) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			r.logger.Error("a decision panicked", "environment", r.environment, "event", event.ID,
+				"panic", caught, "stack", string(debug.Stack()))
+			message := fmt.Sprintf("internal error: %v", caught)
+			decision = &Decision{Outcome: OutcomeUnmatched, Reason: message, Errors: []RuleError{{Message: message}}}
+		}
+	}()
+	return r.decider.Decide(event)
+}
+
+// commit tries until it is through or the process stops; then the events are still claimed, and claimed again by
+// whoever comes next. Verdicts that got through before an error are not committed twice.
+func (r *router) commit(ctx context.Context, verdicts []*Verdict) {
+	for {
+		err := r.inbox.Commit(ctx, verdicts)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		r.complain(ctx, "decisions can not be committed", err)
+		pause(ctx, errorPause)
+	}
+	queued := false
+	for _, verdict := range verdicts {
+		if verdict.Committed {
+			r.report(verdict)
+			queued = queued || len(verdict.Decision.Actions) > 0
+		}
+	}
+	if queued {
+		r.committed()
+	}
+}
+
+func (r *router) report(verdict *Verdict) {
+	event, decision := verdict.Event, verdict.Decision
+	r.metrics.decided(verdict)
+	if decision.Outcome == OutcomeMatched || decision.Outcome == OutcomeUnmatched {
+		r.tally.add(event)
+	}
+	for _, action := range decision.Actions {
+		if action.Status.Ended() {
+			r.metrics.action(action)
+		}
+	}
+	r.logger.Debug("event decided", "environment", event.Environment, "source", event.Source, "event", event.ID,
+		"type", event.Type, "name", event.Name, "user", event.UserID, "outcome", decision.Outcome, "reason", decision.Reason,
+		"rules", decision.Rules, "actions", len(decision.Actions), "rule_errors", len(decision.Errors),
+		"lag", verdict.DecidedAt.Sub(event.ReceivedAt))
+}
+
+func (r *router) complain(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		r.logger.Warn(what+"; trying again", "environment", r.environment, "error", err)
+	}
+}
+
+// errorPause keeps a loop whose store is away from spinning.
+const errorPause = 500 * time.Millisecond
+
+// pause waits, or returns early when the context ends.
+func pause(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
