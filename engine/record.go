@@ -14,6 +14,9 @@ var ErrNotFound = errors.New("not found")
 // ErrBadCursor is returned for a cursor that this log did not make.
 var ErrBadCursor = errors.New("this cursor is not one of ours")
 
+// ErrNotDead is returned when an action is to be run again that has not ended dead.
+var ErrNotDead = errors.New("only a dead action can be run again")
+
 // EventQuery chooses events of one environment, newest first; the zero value of a field does not filter.
 type EventQuery struct {
 	Environment, Source, Type, Name, UserID, MessageID string
