@@ -1,0 +1,155 @@
+// Package verify checks who sent a request: one parametric verifier of signatures, with presets for the published
+// schemes, and plain secrets beside it. It reads the raw bytes as they were sent, compares in constant time, tries every
+// secret, and never says what would have been right.
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"switchyard/engine"
+)
+
+// Coverage is how far a request was authenticated.
+type Coverage struct {
+	// First is that of the first event, Rest that of all after it.
+	First, Rest engine.Verification
+}
+
+// Of is the verification of the event at an index.
+func (c Coverage) Of(index int) engine.Verification {
+	if index == 0 {
+		return c.First
+	}
+	return c.Rest
+}
+
+var (
+	nothing   = Coverage{engine.Unverified, engine.Unverified}
+	firstOnly = Coverage{engine.Verified, engine.Partial}
+	whole     = Coverage{engine.Verified, engine.Verified}
+)
+
+// scheme is one way to prove who sent a request, from both sides.
+type scheme interface {
+	verify(req *engine.Request, now time.Time) (Coverage, error)
+	sign(header http.Header, body []byte, id string, now time.Time) error
+}
+
+// Verifier checks requests by one scheme. It is safe for concurrent use.
+type Verifier struct{ scheme scheme }
+
+// None is the verifier of a connection without a scheme: it takes everything and calls it unverified.
+func None() *Verifier { return &Verifier{open{}} }
+
+// Verify reports how far the request is authenticated, or an *engine.Unauthorized with one of the codes
+// missing_signature, bad_signature, stale_timestamp, bad_credentials and batch_not_allowed.
+func (v *Verifier) Verify(req *engine.Request, now time.Time) (Coverage, error) {
+	return v.scheme.verify(req, now)
+}
+
+// schemes is every scheme: the options it takes beyond secrets, those that it must have, and how it is built.
+var schemes = map[string]struct {
+	takes, needs []string
+	build        func(Config) (scheme, error)
+}{
+	Segment:          {takes: []string{"batch_signature"}, build: newSegment},
+	Basic:            {takes: []string{"username"}, build: newBasic},
+	Bearer:           {build: newBearer},
+	Header:           {takes: []string{"header"}, needs: []string{"header"}, build: newHeader},
+	StandardWebhooks: {takes: []string{"tolerance"}, build: newStandardWebhooks},
+	HMAC: {
+		takes: []string{"header", "algorithm", "encoding", "prefix", "signed", "timestamp_header", "timestamp_format",
+			"id_header", "tolerance"},
+		needs: []string{"header"},
+		build: newHMAC,
+	},
+}
+
+// New builds the verifier that a connection asks for. It fails closed: what is missing, unknown or without effect is an
+// error that says what to do and never shows a secret.
+func New(cfg Config) (*Verifier, error) {
+	row, known := schemes[cfg.Scheme]
+	if !known {
+		return nil, fmt.Errorf("verify: scheme %q is unknown; use segment, basic, bearer, header, standard-webhooks or hmac", cfg.Scheme)
+	}
+	if err := cfg.check(row.takes, row.needs); err != nil {
+		return nil, fmt.Errorf("verify: scheme %s %w", cfg.Scheme, err)
+	}
+	built, err := row.build(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("verify: scheme %s %w", cfg.Scheme, err)
+	}
+	return &Verifier{built}, nil
+}
+
+func (c Config) check(takes, needs []string) error {
+	set := c.options()
+	for _, name := range set {
+		if !slices.Contains(takes, name) {
+			return fmt.Errorf("does not take %s; remove it", name)
+		}
+	}
+	for _, name := range needs {
+		if !slices.Contains(set, name) {
+			return fmt.Errorf("needs %s; set it", name)
+		}
+	}
+	if len(c.Secrets) == 0 {
+		return errors.New("needs secrets; set at least one, or remove verify so that the write key alone is the credential")
+	}
+	for i, secret := range c.Secrets {
+		if strings.TrimSpace(secret) == "" {
+			return fmt.Errorf("has an empty secret at position %d; set it or remove it", i+1)
+		}
+	}
+	return c.checkHeaders()
+}
+
+func (c Config) checkHeaders() error {
+	for _, header := range []struct{ option, name string }{
+		{"header", c.Header}, {"timestamp_header", c.TimestampHeader}, {"id_header", c.IDHeader},
+	} {
+		if strings.ContainsFunc(header.name, notToken) {
+			return fmt.Errorf("has a %s that is not the name of a header: %q", header.option, header.name)
+		}
+	}
+	return nil
+}
+
+// notToken tells the characters that a header's name cannot hold (RFC 9110, 5.6.2).
+func notToken(r rune) bool {
+	return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+}
+
+// Sign makes the headers that a sender configured as cfg would add to this body, with the first secret; id is the
+// message's, for the schemes that send one. A zero config signs nothing.
+func Sign(cfg Config, body []byte, id string, now time.Time) (http.Header, error) {
+	verifier := None()
+	if !cfg.IsZero() {
+		var err error
+		if verifier, err = New(cfg); err != nil {
+			return nil, err
+		}
+	}
+	header := http.Header{}
+	if err := verifier.scheme.sign(header, body, id, now); err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	return header, nil
+}
+
+func unauthorized(code, format string, args ...any) error {
+	return &engine.Unauthorized{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// open is the scheme of a connection that has none.
+type open struct{}
+
+func (open) verify(*engine.Request, time.Time) (Coverage, error) { return nothing, nil }
+
+func (open) sign(http.Header, []byte, string, time.Time) error { return nil }
