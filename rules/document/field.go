@@ -1,0 +1,48 @@
+package document
+
+import (
+	"reflect"
+	"strings"
+	"sync"
+)
+
+// field is one key of a struct. Decoder and schema both read it, so that they can not differ.
+type field struct {
+	key      string
+	index    []int
+	typ      reflect.Type
+	required bool
+	enum     []string
+	doc      string
+}
+
+var fieldCache sync.Map // reflect.Type -> []field
+
+// fieldsOf are the keys of a struct, those of embedded structs included, in order.
+func fieldsOf(object reflect.Type) []field {
+	if known, ok := fieldCache.Load(object); ok {
+		return known.([]field)
+	}
+	var fields []field
+	for _, f := range reflect.VisibleFields(object) {
+		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if key == "" || key == "-" || !f.IsExported() {
+			continue
+		}
+		one := field{key: key, index: f.Index, typ: f.Type, required: f.Tag.Get("required") == "true", doc: f.Tag.Get("doc")}
+		if enum := f.Tag.Get("enum"); enum != "" {
+			one.enum = strings.Split(enum, ",")
+		}
+		fields = append(fields, one)
+	}
+	fieldCache.Store(object, fields)
+	return fields
+}
+
+func keysOf(fields []field) []string {
+	keys := make([]string, len(fields))
+	for i, f := range fields {
+		keys[i] = f.key
+	}
+	return keys
+}

@@ -1,0 +1,81 @@
+package document
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Problem is something wrong at one place of a file.
+type Problem struct {
+	File string `json:"file"`
+	// Line and Col count from 1; Col counts characters, not bytes.
+	Line    int    `json:"line"`
+	Col     int    `json:"col"`
+	Message string `json:"message"`
+	// Excerpt is the source line; "" when the place is not in a file that was read.
+	Excerpt string `json:"excerpt,omitempty"`
+}
+
+// Error is the problem in one line: file:line:col: message.
+func (p Problem) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Col, p.Message)
+}
+
+// Explain is Error, and below it the source line with a caret under the place.
+func (p Problem) Explain() string {
+	if strings.TrimSpace(p.Excerpt) == "" {
+		return p.Error()
+	}
+	number := fmt.Sprintf("%5d", p.Line)
+	return fmt.Sprintf("%s\n%s | %s\n%s | %s^", p.Error(), number, p.Excerpt, strings.Repeat(" ", len(number)), p.indent())
+}
+
+// indent is as wide as the excerpt before the place. Tabs stay tabs, so that the caret stands right wherever they are
+// shown.
+func (p Problem) indent() string {
+	var indent strings.Builder
+	rest := p.Excerpt
+	for range p.Col - 1 {
+		r, size := utf8.DecodeRuneInString(rest)
+		if rest = rest[size:]; r == '\t' {
+			indent.WriteByte('\t')
+		} else {
+			indent.WriteByte(' ')
+		}
+	}
+	return indent.String()
+}
+
+// Problems are all that is wrong, by file and place; as an error, one line each.
+type Problems []Problem
+
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, problem := range p {
+		lines[i] = problem.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Explain is every problem with its source line and caret.
+func (p Problems) Explain() string {
+	blocks := make([]string, len(p))
+	for i, problem := range p {
+		blocks[i] = problem.Explain()
+	}
+	return strings.Join(blocks, "\n")
+}
+
+// Err sorts the problems and returns them as an error; nil when there are none.
+func (p Problems) Err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(p, func(a, b Problem) int {
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col)
+	})
+	return p
+}
