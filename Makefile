@@ -1,0 +1,43 @@
+# Everything a developer needs; a new machine has Go and gcc, the rest is fetched by `make test` itself.
+GO          ?= go
+STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 5s
+
+.PHONY: run demo test check bench fmt fuzz redis
+
+run: ## serve examples/quickstart
+	$(GO) run . serve -c examples/quickstart/switchyard.yaml
+
+demo: ## serve with sample events, then stay up
+	$(GO) run . demo
+
+test: check redis ## vet, lint, all tests with the race detector, a short fuzz of every decoder
+	$(GO) test -race -timeout 10m ./...
+	@$(MAKE) --no-print-directory fuzz
+
+check: ## formatting, vet and staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:" $$unformatted; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+fmt: ## format the code
+	gofmt -w $$(git ls-files '*.go')
+
+# Each fuzz target found in the tree, one after the other: go test takes one at a time.
+fuzz:
+	@grep -rn --include='*_test.go' -E '^func Fuzz[A-Za-z0-9]+' . | sed -E 's|^\./?([^:]*)/[^/:]+:[0-9]+:func (Fuzz[A-Za-z0-9]+).*|\1 \2|' | sort -u | \
+	while read -r dir target; do \
+		echo "fuzz $$dir $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$dir || exit 1; \
+	done
+
+bench: redis ## one table: ingest against a no-op handler, decode, match, act
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# The tests run against a real redis-server besides the embedded one.
+redis:
+	@command -v redis-server >/dev/null || { \
+		echo "installing redis-server"; \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -qq && $$sudo apt-get install -y -qq redis-server >/dev/null; \
+	} || { echo "redis-server is missing and could not be installed: install it by hand"; exit 1; }

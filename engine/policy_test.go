@@ -1,0 +1,74 @@
+package engine
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+var retry = Retry{Attempts: 4, MaxAge: time.Hour, Min: time.Second, Max: time.Minute}
+
+func TestWaitDoublesWithinItsBounds(t *testing.T) {
+	for n, full := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 7: time.Minute, 40: time.Minute, 1000: time.Minute} {
+		for range 100 {
+			if wait := retry.wait(n, errors.New("x")); wait > full || wait < full*3/4 {
+				t.Fatalf("wait %d is %s, want within a quarter below %s", n, wait, full)
+			}
+		}
+	}
+}
+
+func TestRetryAfterIsHonouredUpToTheLongestWait(t *testing.T) {
+	for asked, want := range map[time.Duration]time.Duration{30 * time.Second: 30 * time.Second, 24 * time.Hour: time.Minute} {
+		if wait := retry.wait(1, RetryAfter(errors.New("429"), asked)); wait != want {
+			t.Errorf("asked for %s, waits %s, want %s", asked, wait, want)
+		}
+	}
+	if wait := retry.wait(4, RetryAfter(errors.New("429"), time.Millisecond)); wait < 6*time.Second {
+		t.Errorf("a short Retry-After must not cut the backoff to %s", wait)
+	}
+}
+
+func TestSettle(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	failure := errors.New("refused")
+	for _, test := range []struct {
+		name     string
+		attempts int // before this one
+		from     int // where the round began
+		age      time.Duration
+		result   Result
+		err      error
+		want     Status
+		again    bool
+	}{
+		{name: "success", want: StatusSucceeded},
+		{name: "nothing to do", result: Result{Skipped: "unknown user: x"}, want: StatusSkipped},
+		{name: "first failure", err: failure, want: StatusRetrying, again: true},
+		{name: "last attempt", attempts: 3, err: failure, want: StatusDead},
+		{name: "one before the last", attempts: 2, err: failure, want: StatusRetrying, again: true},
+		{name: "a new round has a new budget", attempts: 9, from: 8, err: failure, want: StatusRetrying, again: true},
+		{name: "too old", age: time.Hour, err: failure, want: StatusDead},
+		{name: "final", err: Permanent(failure), want: StatusDead},
+		{name: "final, wrapped", err: errors.Join(errors.New("while calling"), Permanent(failure)), want: StatusDead},
+		{name: "final beats Retry-After", err: RetryAfter(Permanent(failure), time.Second), want: StatusDead},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			action := &Action{Attempts: make([]Attempt, test.attempts), BudgetFrom: test.from, BudgetSince: start, Status: StatusWaiting}
+			attempt := Attempt{At: start.Add(test.age), Took: time.Second}
+			next := retry.settle(action, attempt, test.result, test.err)
+			if action.Status != test.want || next.IsZero() == test.again {
+				t.Fatalf("status %s, next %s", action.Status, next)
+			}
+			if len(action.Attempts) != test.attempts+1 || action.Attempts[test.attempts].Status != test.want {
+				t.Errorf("the attempt is not on the record: %+v", action.Attempts)
+			}
+			if test.again && !next.After(attempt.At.Add(attempt.Took)) {
+				t.Errorf("next is %s, before the attempt ended", next)
+			}
+			if test.err != nil && action.Reason == "" || test.err == nil && action.Reason != test.result.Skipped {
+				t.Errorf("reason %q", action.Reason)
+			}
+		})
+	}
+}
