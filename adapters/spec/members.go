@@ -1,0 +1,200 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"unicode/utf8"
+
+	"switchyard/engine"
+)
+
+// The members of a message that are read. Everything else it holds stays in Original.
+const (
+	memberType = iota
+	memberEvent
+	memberName
+	memberUserID
+	memberAnonymousID
+	memberGroupID
+	memberPreviousID
+	memberMessageID
+	memberOldMessageID // so spelled by an old RudderStack SDK
+	memberProperties
+	memberTraits
+	memberContext
+	memberTimestamp
+	memberOriginalTimestamp
+	memberSentAt
+	memberBatch
+	memberJSON
+	memberCount
+)
+
+var memberNames = [memberCount]string{
+	"type", "event", "name", "userId", "anonymousId", "groupId", "previousId", "messageId", "message_id", "properties",
+	"traits", "context", "timestamp", "originalTimestamp", "sentAt", "batch", "json",
+}
+
+var memberAt = func() map[string]int {
+	at := make(map[string]int, memberCount)
+	for i, name := range memberNames {
+		at[name] = i
+	}
+	return at
+}()
+
+// members are the raw values of one object, nil for absent and null; of repeated ones the last, as encoding/json has it.
+type members struct {
+	values [memberCount]json.RawMessage
+	// count is of all members, the unread ones too.
+	count int
+}
+
+// membersOf walks an object once.
+func membersOf(object json.RawMessage, limits engine.JSONLimits) (*members, error) {
+	m := &members{}
+	err := engine.MembersOf(object, limits, func(name string, value json.RawMessage) error {
+		m.count++
+		if i, read := memberAt[name]; read {
+			m.values[i] = unlessNull(value)
+		}
+		return nil
+	})
+	return m, err
+}
+
+func unlessNull(value json.RawMessage) json.RawMessage {
+	if value[0] == 'n' {
+		return nil
+	}
+	return value
+}
+
+// lookup is one member of a checked object, nil for absent and null. Most objects do not have it, and are not walked: a
+// name is there as it is written, or with an escape.
+func lookup(object json.RawMessage, name string) (found json.RawMessage) {
+	if !bytes.Contains(object, []byte(name)) && !bytes.Contains(object, []byte(`\u`)) {
+		return nil
+	}
+	err := engine.MembersOf(object, engine.DefaultJSONLimits, func(member string, value json.RawMessage) error {
+		if member == name {
+			found = unlessNull(value)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	return found
+}
+
+// fill adds to an object the members of another that it lacks, and goes on below where both have an object, for so many
+// levels. What over has, null too, wins. The result shares memory when nothing needs to be added; else it is new bytes,
+// in which every value stands as it was sent.
+func fill(over, under json.RawMessage, levels int) json.RawMessage {
+	if over == nil || under == nil {
+		return first(over, under)
+	}
+	if filled, changed := filled(over, under, levels); changed {
+		return filled
+	}
+	return over
+}
+
+func filled(over, under json.RawMessage, levels int) (merged json.RawMessage, changed bool) {
+	lacking := allOf(under)
+	taken := map[string]bool{}
+	merged = append(make([]byte, 0, len(over)+len(under)), '{')
+	walk(over, func(name string, value json.RawMessage) {
+		below := lacking.values[name]
+		if levels > 1 && below != nil && below[0] == '{' && value[0] == '{' && !taken[name] {
+			if deeper, added := filled(value, below, levels-1); added {
+				value, changed = deeper, true
+			}
+		}
+		taken[name] = true // once, so that a name repeated a thousand times is not filled as often
+		merged = appendMember(merged, name, value)
+	})
+	for _, name := range lacking.names {
+		if !taken[name] {
+			merged, changed = appendMember(merged, name, lacking.values[name]), true
+		}
+	}
+	return append(merged, '}'), changed
+}
+
+// first is the first value that is there.
+func first(values ...json.RawMessage) json.RawMessage {
+	for _, value := range values {
+		if value != nil {
+			return value
+		}
+	}
+	return nil
+}
+
+// contents are all members of one object.
+type contents struct {
+	names  []string
+	values map[string]json.RawMessage
+}
+
+func allOf(object json.RawMessage) contents {
+	c := contents{values: map[string]json.RawMessage{}}
+	walk(object, func(name string, value json.RawMessage) {
+		if _, again := c.values[name]; !again {
+			c.names = append(c.names, name)
+		}
+		c.values[name] = value
+	})
+	return c
+}
+
+// walk is MembersOf for an object that has been checked.
+func walk(object json.RawMessage, fn func(name string, value json.RawMessage)) {
+	_ = engine.MembersOf(object, engine.DefaultJSONLimits, func(name string, value json.RawMessage) error {
+		fn(name, value)
+		return nil
+	})
+}
+
+func appendMember(object []byte, name string, value json.RawMessage) []byte {
+	if len(object) > 1 {
+		object = append(object, ',')
+	}
+	object = append(append(object, quote(name)...), ':')
+	return append(object, value...)
+}
+
+func quote(text string) json.RawMessage {
+	quoted, _ := json.Marshal(text) // a string can always be written
+	return quoted
+}
+
+// clip is at most size bytes of text, cut between two characters.
+func clip(text []byte, size int) string {
+	if len(text) <= size {
+		return string(text)
+	}
+	for size > 0 && !utf8.RuneStart(text[size]) {
+		size--
+	}
+	return string(text[:size])
+}
+
+// kindOf names the type of a value for people, with its article.
+func kindOf(value json.RawMessage) string {
+	switch value[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	}
+	return "a number"
+}

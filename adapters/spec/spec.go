@@ -1,0 +1,203 @@
+// Package spec reads the Segment-style message (https://segment.com/docs/connections/spec) that Segment, RudderStack,
+// Jitsu, Freshpaint, their SDKs and most home-made senders share.
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"switchyard/adapters/verify"
+	"switchyard/engine"
+)
+
+// DefaultMaxEvents is the most events of one request; Segment's webhooks send up to 4,000, its SDKs fewer.
+const DefaultMaxEvents = 4000
+
+// MaxInvalidBytes bounds what is kept of a message that is not valid. A longer one is cut, and its Original is then a
+// JSON string of the first part of its text, so that it is a JSON value still.
+const MaxInvalidBytes = 64 << 10
+
+// maxSharedBytes bounds what a batch's own context adds to its events, all together: without it a small request with a
+// large context would be stored thousands of times its size.
+const maxSharedBytes = 16 << 20
+
+// Options are what a request's messages are read with.
+type Options struct {
+	// Now is the time of receipt.
+	Now time.Time
+	// Coverage is how far the request was authenticated; its zero value is not at all.
+	Coverage verify.Coverage
+	// DefaultType is the type of messages that have none, as on the path /v1/track; "" for none.
+	DefaultType string
+	// EventMeansTrack makes a message without a type, but with an event, a track.
+	EventMeansTrack bool
+	// Limits are engine.DefaultJSONLimits when zero, MaxEvents is DefaultMaxEvents.
+	Limits    engine.JSONLimits
+	MaxEvents int
+}
+
+// Decode reads every shape in which such messages arrive: one object, a bare array, {"batch": […]} with context and
+// sentAt for all of it, and an array of {"json": {…}} (Segment's extensible webhook).
+//
+// A body that is no JSON at all is an *engine.BadRequest with the code malformed_json, invalid_utf8, too_deep,
+// too_many_values, empty_body, empty_batch or too_many_events. A bad message is an event with Invalid set, which keeps
+// what could be read. The body is lent; the events share one copy of it.
+func Decode(body []byte, opts Options) (engine.Batch, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return engine.Batch{}, &engine.BadRequest{Code: "empty_body", Message: "the body is empty"}
+	}
+	d := newDecoder(opts)
+	batch, err := d.decode(bytes.Clone(bytes.TrimSpace(body)))
+	if broken := (*engine.JSONError)(nil); errors.As(err, &broken) {
+		offset := broken.Offset + len(body) - len(bytes.TrimLeft(body, " \t\r\n"))
+		err = &engine.BadRequest{Code: broken.Code, Message: fmt.Sprintf("%s at byte %d", broken.Message, offset)}
+	}
+	if err != nil {
+		return engine.Batch{}, err
+	}
+	return batch, nil
+}
+
+// decoder reads the messages of one request.
+type decoder struct {
+	Options
+	// context and sentAt are the batch's, for the messages that have none.
+	context, sentAt json.RawMessage
+	// withheld is the note on a context that is too large to be shared; "" for none.
+	withheld string
+	events   []*engine.Event
+}
+
+func newDecoder(opts Options) *decoder {
+	if opts.Limits == (engine.JSONLimits{}) {
+		opts.Limits = engine.DefaultJSONLimits
+	}
+	if opts.MaxEvents == 0 {
+		opts.MaxEvents = DefaultMaxEvents
+	}
+	if opts.Coverage == (verify.Coverage{}) {
+		opts.Coverage = verify.Coverage{First: engine.Unverified, Rest: engine.Unverified}
+	}
+	return &decoder{Options: opts}
+}
+
+func (d *decoder) decode(body []byte) (engine.Batch, error) {
+	switch body[0] {
+	case '[':
+		return d.list(body)
+	case '{':
+		return d.object(body)
+	}
+	if err := engine.CheckJSON(body, d.Limits); err != nil {
+		return engine.Batch{}, err
+	}
+	d.add(body, nil)
+	return engine.Batch{Events: d.events, Single: true}, nil
+}
+
+// object reads a message, or the envelope of a batch: an object with a list named batch and no type.
+func (d *decoder) object(body json.RawMessage) (engine.Batch, error) {
+	m, err := membersOf(body, d.Limits)
+	if err != nil {
+		return engine.Batch{}, err
+	}
+	if batch := m.values[memberBatch]; batch != nil && batch[0] == '[' && m.values[memberType] == nil {
+		d.sentAt = m.values[memberSentAt]
+		if context := m.values[memberContext]; context != nil && context[0] == '{' {
+			d.context = context
+		}
+		return d.list(batch)
+	}
+	d.add(body, m)
+	return engine.Batch{Events: d.events, Single: true}, nil
+}
+
+func (d *decoder) list(list json.RawMessage) (engine.Batch, error) {
+	var elements []json.RawMessage
+	err := engine.ElementsOf(list, d.Limits, func(element json.RawMessage) error {
+		if len(elements) == d.MaxEvents {
+			return &engine.BadRequest{Code: "too_many_events", Message: fmt.Sprintf("more than %d events in one request", d.MaxEvents)}
+		}
+		elements = append(elements, element)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return engine.Batch{}, err
+	case len(elements) == 0:
+		return engine.Batch{}, &engine.BadRequest{Code: "empty_batch", Message: "the batch has no events"}
+	}
+	if len(d.context)*len(elements) > maxSharedBytes {
+		d.withheld = fmt.Sprintf("the context of the batch is %d bytes, too large for each of its %d events, and was left out", len(d.context), len(elements))
+		d.context = nil
+	}
+	d.events = make([]*engine.Event, 0, len(elements))
+	for _, element := range elements {
+		d.element(element)
+	}
+	return engine.Batch{Events: d.events}, nil
+}
+
+// element reads one message of a list, taken out of {"json": {…}} when that is all the element holds. Package verify
+// has the same rule for what a signature covers.
+func (d *decoder) element(element json.RawMessage) {
+	if element[0] != '{' {
+		d.add(element, nil)
+		return
+	}
+	m, _ := membersOf(element, d.Limits) // checked with the list
+	if inner := m.values[memberJSON]; m.count == 1 && inner != nil && inner[0] == '{' {
+		element = inner
+		m, _ = membersOf(inner, d.Limits)
+	}
+	d.add(element, m)
+}
+
+// add makes an event of one message; m is nil when it is not an object.
+func (d *decoder) add(original json.RawMessage, m *members) {
+	event := &engine.Event{
+		Timestamp: d.Now, ReceivedAt: d.Now, Verification: d.Coverage.Of(len(d.events)), Original: original,
+	}
+	d.events = append(d.events, event)
+	if m == nil {
+		event.Invalid = "a message must be an object, not " + kindOf(original)
+	} else {
+		r := reading{decoder: d, members: m, event: event}
+		r.read()
+	}
+	if event.Invalid != "" && len(original) > MaxInvalidBytes {
+		cut(event)
+	}
+}
+
+// cut bounds an event that is only kept to be looked at.
+func cut(event *engine.Event) {
+	size := len(event.Original)
+	event.Original = quote(clip(event.Original, MaxInvalidBytes))
+	event.Data, event.Properties, event.Traits, event.Context = nil, nil, nil, nil
+	event.Notes = append(event.Notes, fmt.Sprintf("the original is cut to %d of its %d bytes", MaxInvalidBytes, size))
+}
+
+var errFound = errors.New("found")
+
+// WriteKeyOf is the text of the top-level member writeKey, for the SDKs that put it into the body; "" when there is none,
+// or the JSON is broken before it.
+func WriteKeyOf(body []byte) (key string) {
+	if !bytes.Contains(body, []byte(`"writeKey"`)) || engine.KindOf(body) != '{' {
+		return ""
+	}
+	err := engine.MembersOf(body, engine.DefaultJSONLimits, func(name string, value json.RawMessage) error {
+		if name != "writeKey" {
+			return nil
+		}
+		key, _ = engine.StringOf(value)
+		return errFound
+	})
+	if !errors.Is(err, errFound) {
+		return ""
+	}
+	return key
+}
