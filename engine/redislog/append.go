@@ -1,0 +1,94 @@
+package redislog
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"switchyard/engine"
+)
+
+// messageEvents is how many events the index of one message id names, the newest ones.
+const messageEvents = 64
+
+// appendScript stores one event and recognises a repeat, in one step.
+//
+// KEYS: 1 events, 2 message:<message id>, 3 user:<user id>
+//
+// ARGV: 1 now, ms; 2 the deduplication window, ms; 3 the scope "<source>/<type>", "" not to look; 4 how long the message
+// key lives, ms, "" for no message key; 5 how long the user key lives, ms, "" for no user key; 6 the padded id below
+// which the user's events are older than the retention; 7… the values of eventFields without dup, in their order
+//
+// Returns: {entry id, entry id of the event that this one repeats or ""}
+//
+// The first event of a scope starts the window; a repeat does not prolong it.
+var appendScript = newScript(`
+local now, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local dup, fresh = '', false
+if ARGV[3] ~= '' then
+  local first = redis.call('HGET', KEYS[2], ARGV[3])
+  if first then
+    local at, id = string.match(first, '^(%d+):(.+)$')
+    if math.abs(now - tonumber(at)) < window then dup = id end
+  end
+  fresh = dup == ''
+end
+local id = redis.call('XADD', KEYS[1], '*', ` + appendFields() + `)
+local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+local padded = string.format('%013d-%06d', tonumber(ms), tonumber(seq))
+if ARGV[4] ~= '' then
+  local ids = redis.call('HGET', KEYS[2], 'ids')
+  ids = ids and string.sub(ids, -` + strconv.Itoa((messageEvents-1)*21) + `) or ''
+  redis.call('HSET', KEYS[2], 'ids', ids .. padded .. ' ')
+  if fresh then redis.call('HSET', KEYS[2], ARGV[3], ARGV[1] .. ':' .. id) end
+  redis.call('PEXPIRE', KEYS[2], ARGV[4])
+end
+if ARGV[5] ~= '' then
+  redis.call('ZREMRANGEBYLEX', KEYS[3], '-', '(' .. ARGV[6])
+  redis.call('ZADD', KEYS[3], 0, padded)
+  redis.call('PEXPIRE', KEYS[3], ARGV[5])
+end
+return {id, dup}
+`)
+
+// firstField is the index in ARGV of the first event field.
+const firstField = 7
+
+// appendFields spells the fields out, so that the names need not travel with every event.
+func appendFields() string {
+	var list strings.Builder
+	for i, field := range eventFields {
+		fmt.Fprintf(&list, "'%s', ARGV[%d], ", field, firstField+i)
+	}
+	return list.String() + "'" + dupField + "', dup"
+}
+
+func (e *Environment) appendCall(event *engine.Event, partition int) *call {
+	keep, keys, now := e.keep.Load(), e.slices[partition], e.log.options.Now()
+	scope, messageLife, userLife, floor := "", "", "", ""
+	if n := len(event.MessageID); n > 0 && n <= engine.MaxMessageID {
+		messageLife = strconv.FormatInt(max(keep.Events, keep.Dedupe).Milliseconds(), 10)
+		if event.Invalid == "" { // a corrected message may come again under its id
+			scope = event.Source + "/" + event.Type
+		}
+	}
+	if event.UserID != "" {
+		userLife = strconv.FormatInt(keep.Events.Milliseconds(), 10)
+		floor = position{ms: uint64(max(now.Add(-keep.Events).UnixMilli(), 0))}.padded()
+	}
+	args := make([]any, 0, firstField+len(eventFields))
+	args = append(args, milliseconds(now), strconv.FormatInt(keep.Dedupe.Milliseconds(), 10), scope, messageLife, userLife, floor)
+	return &call{
+		script: appendScript,
+		keys:   []string{keys.events(), keys.message(messageKey(event, messageLife)), keys.user(event.UserID)},
+		args:   appendEvent(args, event),
+	}
+}
+
+// messageKey is the message id, or "" for one too long to be a key; the script then leaves that key alone.
+func messageKey(event *engine.Event, life string) string {
+	if life == "" {
+		return ""
+	}
+	return event.MessageID
+}

@@ -1,0 +1,190 @@
+package redislog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"switchyard/engine"
+)
+
+// appender folds the Append calls of many requests into shared pipelines: what arrives while one pipeline is under way
+// goes with the next. Under load a request so costs a share of a round trip, and alone it waits for nobody.
+type appender struct {
+	log   *Log
+	queue chan *parcel
+	done  chan struct{}
+	loops sync.WaitGroup
+	// closing keeps a parcel from being queued behind the back of loops that have ended.
+	closing sync.RWMutex
+	closed  bool
+}
+
+const (
+	// appendQueue is how many Append calls may wait; one more is refused at once.
+	appendQueue = 4096
+	// appendLoops pipelines are under way at a time: while one is with Redis the next is being written.
+	appendLoops = 2
+	// appendBatch is how many events a pipeline takes, give or take the last parcel.
+	appendBatch = 512
+	// appendTimeout bounds a pipeline, and so every Append call, whatever its context says.
+	appendTimeout = 3 * time.Second
+)
+
+var (
+	errQueueFull = fmt.Errorf("too many appends are waiting: %w", engine.ErrUnavailable)
+	errClosed    = fmt.Errorf("the log is closed: %w", engine.ErrUnavailable)
+)
+
+// parcel is one Append call on its way. Whoever swaps taken owns it: a loop that stores it, or the caller, who gives up.
+type parcel struct {
+	calls []*call
+	taken atomic.Bool
+	done  chan struct{}
+}
+
+func startAppender(l *Log) *appender {
+	a := &appender{log: l, queue: make(chan *parcel, appendQueue), done: make(chan struct{})}
+	for range appendLoops {
+		a.loops.Go(a.run)
+	}
+	return a
+}
+
+// store runs the calls with whatever else is waiting. When the context ends before a loop took them, nothing was sent;
+// afterwards it waits for the outcome, which the time-out bounds: their bytes belong to the caller, who may use them
+// for something else as soon as this returns.
+func (a *appender) store(ctx context.Context, calls []*call) error {
+	p := &parcel{calls: calls, done: make(chan struct{})}
+	if err := a.enqueue(p); err != nil {
+		return err
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+	}
+	if p.taken.CompareAndSwap(false, true) {
+		return fmt.Errorf("%w: %w", engine.ErrUnavailable, context.Cause(ctx))
+	}
+	<-p.done
+	return nil
+}
+
+func (a *appender) enqueue(p *parcel) error {
+	a.closing.RLock()
+	defer a.closing.RUnlock()
+	if a.closed {
+		return errClosed
+	}
+	select {
+	case a.queue <- p:
+		return nil
+	default:
+		a.log.options.OnError("append")
+		return errQueueFull
+	}
+}
+
+func (a *appender) run() {
+	for first := range a.queue {
+		a.flush(a.collect(first))
+	}
+}
+
+// collect takes what waits behind the first parcel, without waiting for more.
+func (a *appender) collect(first *parcel) []*parcel {
+	batch, events := []*parcel{}, 0
+	for next := first; ; {
+		if next.taken.CompareAndSwap(false, true) {
+			batch, events = append(batch, next), events+len(next.calls)
+		}
+		if events >= appendBatch {
+			return batch
+		}
+		select {
+		case more, open := <-a.queue:
+			if !open {
+				return batch
+			}
+			next = more
+		default:
+			return batch
+		}
+	}
+}
+
+func (a *appender) flush(batch []*parcel) {
+	if len(batch) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
+	defer cancel()
+	var calls []*call
+	for _, p := range batch {
+		calls = append(calls, p.calls...)
+	}
+	_ = a.log.run(ctx, "append", calls...) // each call has its own error
+	for _, p := range batch {
+		close(p.done)
+	}
+}
+
+// stop refuses further parcels and ends when those that wait are stored.
+func (a *appender) stop() {
+	a.closing.Lock()
+	if !a.closed {
+		a.closed = true
+		close(a.queue)
+	}
+	a.closing.Unlock()
+	a.loops.Wait()
+}
+
+// Append implements engine.Appender. Events of one call that share a partition are stored in their order.
+func (e *Environment) Append(ctx context.Context, events []*engine.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	calls := make([]*call, len(events))
+	places := make([]int, len(events))
+	for i, event := range events {
+		places[i] = e.partition(event)
+		calls[i] = e.appendCall(event, places[i])
+	}
+	if err := e.appender.store(ctx, calls); err != nil {
+		return err
+	}
+	var failures []error
+	for i, c := range calls {
+		reply := texts(c.reply)
+		switch {
+		case c.err != nil:
+			failures = append(failures, c.err)
+		case len(reply) != 2:
+			failures = append(failures, fmt.Errorf("redis append: unexpected reply %v", c.reply))
+		default:
+			events[i].ID, events[i].DuplicateOf = EventID(places[i], reply[0]), reply[1]
+			if reply[1] != "" {
+				events[i].DuplicateOf = EventID(places[i], reply[1])
+			}
+		}
+	}
+	return joined(failures)
+}
+
+// joined is errors.Join, once for each message: a batch that failed as a whole failed for one reason.
+func joined(failures []error) error {
+	seen := map[string]bool{}
+	var distinct []error
+	for _, err := range failures {
+		if !seen[err.Error()] {
+			seen[err.Error()] = true
+			distinct = append(distinct, err)
+		}
+	}
+	return errors.Join(distinct...)
+}

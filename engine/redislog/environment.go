@@ -1,0 +1,135 @@
+package redislog
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"switchyard/engine"
+)
+
+// EnvOptions say how long things are kept. Zero values are the defaults given.
+type EnvOptions struct {
+	// Events (30 days) and Actions (30 days) are the retention of the two logs.
+	Events, Actions time.Duration
+	// Dedupe (24 h) is the window in which a repeat of a message id is recognised.
+	Dedupe time.Duration
+}
+
+func (o EnvOptions) withDefaults() EnvOptions {
+	const month = 30 * 24 * time.Hour
+	if o.Events <= 0 {
+		o.Events = month
+	}
+	if o.Actions <= 0 {
+		o.Actions = month
+	}
+	if o.Dedupe <= 0 {
+		o.Dedupe = 24 * time.Hour
+	}
+	return o
+}
+
+// Environment is one environment's log.
+type Environment struct {
+	log        *Log
+	key        string
+	partitions int
+	slices     []slice
+	keep       atomic.Pointer[EnvOptions]
+	appender   *appender
+	membership *membership
+
+	mu      sync.Mutex
+	inboxes []*Inbox
+	trimmed []trimCursor
+}
+
+var _ engine.Store = (*Environment)(nil)
+
+// Environment opens an environment's log. The number of partitions is fixed when it is first used, on any process;
+// another number afterwards is an error that says both. Opening it again returns the same Environment, and from then on
+// its options are the new ones.
+func (l *Log) Environment(ctx context.Context, key string, partitions int, options EnvOptions) (*Environment, error) {
+	if partitions < 1 {
+		return nil, fmt.Errorf("environment %q needs at least one partition, not %d", key, partitions)
+	}
+	if err := l.fixPartitions(ctx, key, partitions); err != nil {
+		return nil, err
+	}
+	options = options.withDefaults()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	environment := l.environments[key]
+	if environment == nil {
+		environment = newEnvironment(l, key, partitions)
+		l.environments[key] = environment
+	}
+	environment.keep.Store(&options)
+	return environment, nil
+}
+
+func newEnvironment(l *Log, key string, partitions int) *Environment {
+	e := &Environment{
+		log: l, key: key, partitions: partitions,
+		slices: make([]slice, partitions), trimmed: make([]trimCursor, partitions),
+		membership: &membership{log: l, key: membersKey(key)},
+	}
+	for p := range e.slices {
+		e.slices[p] = sliceOf(key, p)
+	}
+	e.appender = startAppender(l)
+	return e
+}
+
+func (l *Log) fixPartitions(ctx context.Context, key string, partitions int) error {
+	pipe := l.client.Pipeline()
+	pipe.HSetNX(ctx, metaKey(key), "partitions", partitions)
+	fixed := pipe.HGet(ctx, metaKey(key), "partitions")
+	if _, err := pipe.Exec(ctx); err != nil {
+		return l.failed("open", err)
+	}
+	if fixed.Val() != strconv.Itoa(partitions) {
+		return fmt.Errorf("environment %q has %s partitions in Redis and %d in the config; the number is fixed when an environment is first used",
+			key, fixed.Val(), partitions)
+	}
+	return nil
+}
+
+// Inbox is the undecided events of a partition, for one consumer: the name of this process among those that share the
+// log. Two live processes must not use one name.
+func (e *Environment) Inbox(partition int, consumer string) engine.Inbox {
+	inbox := newInbox(e, partition, consumer)
+	e.mu.Lock()
+	e.inboxes = append(e.inboxes, inbox)
+	e.mu.Unlock()
+	return inbox
+}
+
+// Outbox is the lanes of a partition.
+func (e *Environment) Outbox(partition int) engine.Outbox {
+	return &Outbox{environment: e, log: e.log, partition: partition, keys: e.slices[partition]}
+}
+
+// partition is where an event is stored: with the others of its lane. One that names nobody goes by its bytes.
+func (e *Environment) partition(event *engine.Event) int {
+	if lane := event.Lane(); lane != "" {
+		return engine.Partition(lane, e.partitions)
+	}
+	return engine.Partition(string(event.Original), e.partitions)
+}
+
+func (e *Environment) close() {
+	e.appender.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.resign(ctx)
+}
+
+// milliseconds is a time as scripts take it.
+func milliseconds(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

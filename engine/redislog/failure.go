@@ -1,0 +1,54 @@
+package redislog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchyard/engine"
+)
+
+// failed names the operation in an error of Redis and tells the counter. A nil error stays nil; one that means "not now"
+// wraps engine.ErrUnavailable. The caller has dealt with redis.Nil.
+func (l *Log) failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, context.Canceled) {
+		l.options.OnError(op)
+	}
+	if errors.Is(err, engine.ErrUnavailable) || !unavailable(err) {
+		return fmt.Errorf("redis %s: %w", op, err)
+	}
+	return fmt.Errorf("redis %s: %w: %w", op, engine.ErrUnavailable, err)
+}
+
+// notNow are the error replies of a server that is there and can not serve: starting, full, failing over, misconfigured.
+// Senders are told to come back for all of them; the operator sees the reply in the log.
+var notNow = []string{
+	"OOM", "LOADING", "READONLY", "MISCONF", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "NOREPLICAS", "BUSY ", "NOAUTH",
+	"WRONGPASS", "NOPERM", "UNKILLABLE", "ERR max number of clients",
+}
+
+// unavailable tells "not now" from "never": whatever is not a reply is trouble with the connection.
+func unavailable(err error) bool {
+	var reply redis.Error
+	if !errors.As(err, &reply) {
+		return true
+	}
+	text := reply.Error()
+	for _, prefix := range notNow {
+		if strings.HasPrefix(text, prefix) {
+			return true
+		}
+	}
+	return strings.Contains(text, "OOM command not allowed") // as older servers report it from inside a script
+}
+
+// noGroup reports whether the consumer group is gone: never made, or lost with a flush while a claim was waiting.
+func noGroup(err error) bool {
+	return redis.HasErrorPrefix(err, "NOGROUP") || redis.HasErrorPrefix(err, "UNBLOCKED")
+}

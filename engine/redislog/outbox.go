@@ -1,0 +1,166 @@
+package redislog
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchyard/engine"
+)
+
+// Outbox is one partition's lanes.
+type Outbox struct {
+	log         *Log
+	environment *Environment
+	partition   int
+	keys        slice
+}
+
+var _ engine.Outbox = (*Outbox)(nil)
+
+// dueScript takes the heads of lanes that are due, and hides those lanes for the lease.
+//
+// KEYS: 1 due, 2 actions, 3 state
+//
+// ARGV: 1 now, ms; 2 the end of the lease, ms; 3 how many lanes at most; 4 the prefix of the lane keys, which are of the
+// same hash tag
+//
+// Returns: {when the next lane is due or "", {entry, state} of each action…}
+//
+// A lane without actions leaves the schedule, and an action without an entry, because it was deleted, leaves its lane.
+var dueScript = newScript(`
+local taken = {''}
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
+  local lane = ARGV[4] .. name
+  local id, found = redis.call('LINDEX', lane, 0), nil
+  while id do
+    found = redis.call('XRANGE', KEYS[2], id, id)[1]
+    if found then break end
+    redis.call('LPOP', lane)
+    redis.call('HDEL', KEYS[3], id)
+    id = redis.call('LINDEX', lane, 0)
+  end
+  if found then
+    redis.call('ZADD', KEYS[1], ARGV[2], name)
+    taken[#taken + 1] = {found, redis.call('HGET', KEYS[3], id) or ''}
+  else
+    redis.call('ZREM', KEYS[1], name)
+  end
+end
+local next = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+if next[2] then taken[1] = next[2] end
+return taken
+`)
+
+// Due implements engine.Outbox.
+func (o *Outbox) Due(ctx context.Context, now time.Time, lease time.Duration, max int) ([]*engine.Action, time.Time, error) {
+	if max <= 0 {
+		return nil, time.Time{}, ctx.Err()
+	}
+	c := &call{
+		script: dueScript,
+		keys:   []string{o.keys.due(), o.keys.actions(), o.keys.state()},
+		args:   []any{milliseconds(now), milliseconds(now.Add(lease)), max, o.keys.lanes()},
+	}
+	if err := o.log.run(ctx, "due", c); err != nil {
+		return nil, time.Time{}, err
+	}
+	reply := c.list()
+	if len(reply) == 0 {
+		return nil, time.Time{}, nil
+	}
+	actions := make([]*engine.Action, 0, len(reply)-1)
+	for _, item := range reply[1:] {
+		pair, _ := item.([]any)
+		if len(pair) != 2 {
+			continue
+		}
+		for _, e := range entries(pair[:1]) {
+			actions = append(actions, actionOf(o.environment.key, o.partition, e, text(pair[1])))
+		}
+	}
+	return actions, readScore(text(reply[0])), nil
+}
+
+// readScore is the time of a score of milliseconds; zero for "".
+func readScore(score string) time.Time {
+	ms, err := strconv.ParseFloat(score, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(ms)).UTC()
+}
+
+// recordScript stores an action's state after an attempt and moves its lane on.
+//
+// KEYS: 1 state, 2 lane:<lane>, 3 due, 4 dead
+//
+// ARGV: 1 the action's entry id; 2 lane; 3 the number of attempts expected before; 4 the new state; 5 "retry", "ended" or
+// "dead"; 6 when the lane is due, ms; 7 the padded id
+//
+// Returns: 1, or 0 when the action is gone, has ended, or has another number of attempts; nothing was changed then
+//
+// The number of attempts is the fencing token: of two processes that made the same attempt, the first to record it wins.
+var recordScript = newScript(`
+local state = redis.call('HGET', KEYS[1], ARGV[1])
+if not state then return 0 end
+local count, status = string.match(state, '^(%d+) (%a+) ')
+if count ~= ARGV[3] or (status ~= 'waiting' and status ~= 'retrying') then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[4])
+if ARGV[5] == 'retry' then
+  redis.call('ZADD', KEYS[3], ARGV[6], ARGV[2])
+  return 1
+end
+if ARGV[5] == 'dead' then redis.call('ZADD', KEYS[4], 0, ARGV[7]) end
+if redis.call('LINDEX', KEYS[2], 0) == ARGV[1] then
+  redis.call('LPOP', KEYS[2])
+  redis.call('ZADD', KEYS[3], ARGV[6], ARGV[2])
+else
+  redis.call('LREM', KEYS[2], 1, ARGV[1])
+end
+if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('ZREM', KEYS[3], ARGV[2]) end
+return 1
+`)
+
+// Record implements engine.Outbox. The lane's next action is due as of this attempt's beginning.
+func (o *Outbox) Record(ctx context.Context, action *engine.Action, next time.Time) (bool, error) {
+	at, ok := parseID('a', action.ID, o.environment.partitions)
+	if !ok || at.partition != o.partition {
+		return false, nil
+	}
+	state, err := writeState(action)
+	if err != nil {
+		return false, err
+	}
+	due, how := next, "retry"
+	if action.Status.Ended() {
+		due, how = o.since(action), "ended"
+	}
+	if action.Status == engine.StatusDead {
+		how = "dead"
+	}
+	c := &call{
+		script: recordScript,
+		keys:   []string{o.keys.state(), o.keys.lane(action.Lane), o.keys.due(), o.keys.dead()},
+		args: []any{at.stream(), action.Lane, strconv.Itoa(max(len(action.Attempts)-1, 0)), state, how,
+			milliseconds(due), at.padded()},
+	}
+	if err := o.log.run(ctx, "record", c); err != nil {
+		return false, err
+	}
+	return c.number() == 1, nil
+}
+
+// since is a time that is surely past by the clock of whoever asks what is due: when the newest attempt began.
+func (o *Outbox) since(action *engine.Action) time.Time {
+	if n := len(action.Attempts); n > 0 {
+		return action.Attempts[n-1].At
+	}
+	return action.CreatedAt
+}
+
+// prefix is what a stored state starts with for this number of attempts and status.
+func statePrefix(attempts int, status engine.Status) string {
+	return strings.Join([]string{strconv.Itoa(attempts), string(status), ""}, " ")
+}

@@ -1,0 +1,130 @@
+package redislog
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"switchyard/engine"
+)
+
+// User is one person of the directory; engine.ErrNotFound when there is none of this id.
+func (l *Log) User(ctx context.Context, environment, id string) (*engine.User, error) {
+	if _, err := l.environment(environment); err != nil {
+		return nil, err
+	}
+	fields, err := l.client.HMGet(ctx, profileKey(environment, id), "traits", "created", "updated").Result()
+	if err != nil {
+		return nil, l.failed("read", err)
+	}
+	if fields[0] == nil {
+		return nil, engine.ErrNotFound
+	}
+	traits, err := decodeTraits(text(fields[0]))
+	if err != nil {
+		return nil, err
+	}
+	return &engine.User{ID: id, Traits: traits, CreatedAt: readTime(text(fields[1])), UpdatedAt: readTime(text(fields[2]))}, nil
+}
+
+func decodeTraits(doc string) (map[string]any, error) {
+	if doc == "" {
+		return map[string]any{}, nil
+	}
+	value, err := engine.DecodeJSON([]byte(doc))
+	if err != nil {
+		return nil, fmt.Errorf("the stored traits can not be read: %w", err)
+	}
+	traits, ok := value.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("the stored traits are %s", engine.TypeName(value))
+	}
+	return traits, nil
+}
+
+func encodeTraits(traits map[string]any) (string, error) {
+	doc, err := json.Marshal(traits)
+	return string(doc), err
+}
+
+// forgetScript removes events of a user with all that hangs on them.
+//
+// KEYS: 1 user:<user id>, 2 events, 3 decided, 4 actions, 5 state, 6 dead, 7 lane:<the user's lane>, 8 due
+//
+// ARGV: 1 group; 2 the user's lane; 3 how many events at most; 4 the prefix of the message keys, which are of the same
+// hash tag
+//
+// Returns: {how many of the user's events are left, how many were removed}
+//
+// A deleted event is acknowledged, so that a decision under way is not committed; a deleted action has no state, so that
+// an attempt under way is not recorded.
+var forgetScript = newScript(`
+local removed = 0
+for _, padded in ipairs(redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[3]) - 1)) do
+  local ms, seq = string.match(padded, '^0*(%d+)%-0*(%d+)$')
+  local id = ms .. '-' .. seq
+  local entry = redis.call('XRANGE', KEYS[2], id, id)[1]
+  for i = 1, entry and #entry[2] or 0, 2 do
+    if entry[2][i] == 'msg' and entry[2][i + 1] ~= '' then redis.call('DEL', ARGV[4] .. entry[2][i + 1]) end
+  end
+  local decision = redis.call('HGET', KEYS[3], id)
+  for action in string.gmatch(decision and string.match(decision, '^%a+ ([^ ]*)') or '', '[^,]+') do
+    local ams, aseq = string.match(action, '^(%d+)-(%d+)$')
+    redis.call('XDEL', KEYS[4], action)
+    redis.call('HDEL', KEYS[5], action)
+    redis.call('ZREM', KEYS[6], string.format('%013d-%06d', tonumber(ams), tonumber(aseq)))
+  end
+  redis.call('HDEL', KEYS[3], id)
+  redis.call('XACK', KEYS[2], ARGV[1], id)
+  removed = removed + redis.call('XDEL', KEYS[2], id)
+  redis.call('ZREM', KEYS[1], padded)
+end
+local left = redis.call('ZCARD', KEYS[1])
+if left == 0 then
+  redis.call('DEL', KEYS[7])
+  redis.call('ZREM', KEYS[8], ARGV[2])
+end
+return {left, removed}
+`)
+
+// forgetStep is how many events one script removes.
+const forgetStep = 100
+
+// DeleteUser removes a person from the directory, and the logged events that carry the id, with their decisions and
+// actions. It returns engine.ErrNotFound when there was neither. A call that fails half-way can be made again.
+func (l *Log) DeleteUser(ctx context.Context, environment, id string) error {
+	e, err := l.environment(environment)
+	if err != nil {
+		return err
+	}
+	lane := engine.UserLane(id)
+	k := e.slices[engine.Partition(lane, e.partitions)]
+	c := &call{
+		script: forgetScript,
+		keys:   []string{k.user(id), k.events(), k.decided(), k.actions(), k.state(), k.dead(), k.lane(lane), k.due()},
+		args:   []any{group, lane, forgetStep, k.message("")},
+	}
+	var events int64
+	for {
+		if err := l.run(ctx, "delete", c); err != nil {
+			return err
+		}
+		reply := c.list()
+		if len(reply) != 2 {
+			return fmt.Errorf("redis delete: unexpected reply %v", c.reply)
+		}
+		removed, _ := reply[1].(int64)
+		events += removed
+		if reply[0] == int64(0) {
+			break
+		}
+	}
+	profiles, err := l.client.Del(ctx, profileKey(environment, id)).Result()
+	if err != nil {
+		return l.failed("delete", err)
+	}
+	if profiles+events == 0 {
+		return engine.ErrNotFound
+	}
+	return nil
+}
