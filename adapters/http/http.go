@@ -1,0 +1,63 @@
+// Package http reads what anybody posts who has no adapter of their own: the track-shaped message that Knock's HTTP
+// source takes (https://docs.knock.app/integrations/sources/http), or a list of such,
+//
+//	{"type":"track","event":"…","properties":{…},"userId":"…","messageId":"…","timestamp":"…"}
+//
+// in which the type may be left out, and any other message of Segment's spec with its type.
+package http
+
+import (
+	"net/http"
+	"strconv"
+
+	"switchyard/adapters/spec"
+	"switchyard/adapters/verify"
+	"switchyard/engine"
+)
+
+// Schemes are all but Segment's own: a sender that we do not know may do any of them.
+var Schemes = []string{verify.StandardWebhooks, verify.HMAC, verify.Bearer, verify.Basic, verify.Header}
+
+// idHeaders name the message for a sender that does not do so in the body, the nearest to a standard first: Standard
+// Webhooks, Svix's name for the same, and the draft of the IETF (draft-ietf-httpapi-idempotency-key-header).
+var idHeaders = []string{"webhook-id", "svix-id", "Idempotency-Key"}
+
+// Decode reads one request. A message without a type is a track when it has an event; one without a messageId has that
+// of the request's headers, with #index added in a list. Its errors are those of spec.Decode.
+func Decode(req *engine.Request, opts spec.Options) (engine.Batch, error) {
+	opts.EventMeansTrack = true
+	batch, err := spec.Decode(req.Body, opts)
+	if err != nil {
+		return engine.Batch{}, err
+	}
+	if id := requestID(req); id != "" {
+		name(batch, id)
+	}
+	return batch, nil
+}
+
+func requestID(req *engine.Request) string {
+	for _, header := range idHeaders {
+		if id := req.Header(header); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+func name(batch engine.Batch, id string) {
+	for i, event := range batch.Events {
+		switch {
+		case event.MessageID != "":
+		case batch.Single:
+			event.MessageID = id
+		default:
+			event.MessageID = id + "#" + strconv.Itoa(i)
+		}
+	}
+}
+
+// Encode is what such a sender posts: the bytes as they are, as application/json.
+func Encode(event []byte) (http.Header, []byte, error) {
+	return http.Header{"Content-Type": {"application/json"}}, event, nil
+}
