@@ -3,6 +3,7 @@ package spec
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"unicode/utf8"
 
 	"switchyard/engine"
@@ -102,22 +103,24 @@ func fill(over, under json.RawMessage, levels int) json.RawMessage {
 }
 
 func filled(over, under json.RawMessage, levels int) (merged json.RawMessage, changed bool) {
-	lacking := allOf(under)
-	taken := map[string]bool{}
+	lacking := contentsOf(under)
+	taken := make([]bool, len(lacking.values))
 	merged = append(make([]byte, 0, len(over)+len(under)), '{')
 	walk(over, func(name string, value json.RawMessage) {
-		below := lacking.values[name]
-		if levels > 1 && below != nil && below[0] == '{' && value[0] == '{' && !taken[name] {
-			if deeper, added := filled(value, below, levels-1); added {
-				value, changed = deeper, true
+		// A name is filled once, so that one repeated a thousand times does not make the object as much larger.
+		if i, both := lacking.at[name]; both && !taken[i] {
+			taken[i] = true
+			if below := lacking.values[i]; levels > 1 && below[0] == '{' && value[0] == '{' {
+				if deeper, added := filled(value, below, levels-1); added {
+					value, changed = deeper, true
+				}
 			}
 		}
-		taken[name] = true // once, so that a name repeated a thousand times is not filled as often
 		merged = appendMember(merged, name, value)
 	})
-	for _, name := range lacking.names {
-		if !taken[name] {
-			merged, changed = appendMember(merged, name, lacking.values[name]), true
+	for i, name := range lacking.names {
+		if !taken[i] {
+			merged, changed = appendMember(merged, name, lacking.values[i]), true
 		}
 	}
 	return append(merged, '}'), changed
@@ -133,19 +136,23 @@ func first(values ...json.RawMessage) json.RawMessage {
 	return nil
 }
 
-// contents are all members of one object.
+// contents are all members of one object, in order; of repeated ones the last.
 type contents struct {
 	names  []string
-	values map[string]json.RawMessage
+	values []json.RawMessage
+	at     map[string]int
 }
 
-func allOf(object json.RawMessage) contents {
-	c := contents{values: map[string]json.RawMessage{}}
+func contentsOf(object json.RawMessage) contents {
+	c := contents{at: map[string]int{}}
 	walk(object, func(name string, value json.RawMessage) {
-		if _, again := c.values[name]; !again {
-			c.names = append(c.names, name)
+		i, again := c.at[name]
+		if again {
+			c.values[i] = value
+			return
 		}
-		c.values[name] = value
+		c.at[name] = len(c.names)
+		c.names, c.values = append(c.names, name), append(c.values, value)
 	})
 	return c
 }
@@ -162,9 +169,16 @@ func appendMember(object []byte, name string, value json.RawMessage) []byte {
 	if len(object) > 1 {
 		object = append(object, ',')
 	}
-	object = append(append(object, quote(name)...), ':')
-	return append(object, value...)
+	if strings.ContainsFunc(name, unlikeName) {
+		object = append(object, quote(name)...)
+	} else {
+		object = append(append(append(object, '"'), name...), '"')
+	}
+	return append(append(object, ':'), value...)
 }
+
+// unlikeName tells the characters that are perhaps not written into JSON as they are.
+func unlikeName(r rune) bool { return r < ' ' || r >= 0x7f || r == '"' || r == '\\' }
 
 func quote(text string) json.RawMessage {
 	quoted, _ := json.Marshal(text) // a string can always be written

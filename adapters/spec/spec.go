@@ -24,6 +24,9 @@ const MaxInvalidBytes = 64 << 10
 // large context would be stored thousands of times its size.
 const maxSharedBytes = 16 << 20
 
+// jsonSpace is what JSON calls white space; package bytes calls more so.
+const jsonSpace = " \t\r\n"
+
 // Options are what a request's messages are read with.
 type Options struct {
 	// Now is the time of receipt.
@@ -46,14 +49,15 @@ type Options struct {
 // too_many_values, empty_body, empty_batch or too_many_events. A bad message is an event with Invalid set, which keeps
 // what could be read. The body is lent; the events share one copy of it.
 func Decode(body []byte, opts Options) (engine.Batch, error) {
-	if len(bytes.TrimSpace(body)) == 0 {
+	message := bytes.TrimLeft(body, jsonSpace)
+	if len(message) == 0 {
 		return engine.Batch{}, &engine.BadRequest{Code: "empty_body", Message: "the body is empty"}
 	}
-	d := newDecoder(opts)
-	batch, err := d.decode(bytes.Clone(bytes.TrimSpace(body)))
+	leading := len(body) - len(message)
+	message = bytes.Clone(bytes.TrimRight(message, jsonSpace))
+	batch, err := newDecoder(opts).decode(message)
 	if broken := (*engine.JSONError)(nil); errors.As(err, &broken) {
-		offset := broken.Offset + len(body) - len(bytes.TrimLeft(body, " \t\r\n"))
-		err = &engine.BadRequest{Code: broken.Code, Message: fmt.Sprintf("%s at byte %d", broken.Message, offset)}
+		err = &engine.BadRequest{Code: broken.Code, Message: fmt.Sprintf("%s at byte %d", broken.Message, leading+broken.Offset)}
 	}
 	if err != nil {
 		return engine.Batch{}, err
