@@ -170,7 +170,7 @@ func (d *decoder) members(node *yaml.Node, each func(key, value *yaml.Node)) {
 		}
 		switch line, repeated := first[key.Value]; {
 		case key.Kind != yaml.ScalarNode:
-			d.wrong(key, "a key must be a text, not %s", kindOf(key))
+			d.wrong(key, "a key must be a string, not %s", kindOf(key))
 		case key.ShortTag() == "!!merge":
 			d.wrong(key, "merge keys (<<) are not supported; an alias can stand for a whole value only")
 		case repeated:
@@ -277,5 +277,5 @@ func kindOf(node *yaml.Node) string {
 	case "!!int", "!!float":
 		return "a number"
 	}
-	return "a text"
+	return "a string"
 }

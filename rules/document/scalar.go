@@ -45,7 +45,7 @@ func (d *decoder) scalar(node *yaml.Node, target reflect.Value) {
 	quoted := node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0
 	needsPlain := target.Kind() != reflect.String && target.Type() != durationType
 	if quoted && needsPlain && !expanded {
-		d.wrong(node, "%s was expected, not a text in quotes", expectation(target.Type()))
+		d.wrong(node, "%s was expected, not a string in quotes", expectation(target.Type()))
 		return
 	}
 	if err := setScalar(text, target); err != nil {
@@ -71,7 +71,7 @@ func expectation(t reflect.Type) string {
 	case t == durationType:
 		return "a duration such as 30s, 24h or 30d"
 	case t.Kind() == reflect.String || t == textType:
-		return "a text"
+		return "a string"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.Float32 || t.Kind() == reflect.Float64:

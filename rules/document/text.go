@@ -39,6 +39,9 @@ func (t Text) At(offset int) Place {
 	return place
 }
 
+// IsZero reports that the file has no such scalar.
+func (t Text) IsZero() bool { return t.doc == nil }
+
 // Place is where the scalar begins.
 func (t Text) Place() Place { return t.place }
 

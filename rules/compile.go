@@ -1,0 +1,201 @@
+package rules
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"switchyard/engine"
+	"switchyard/rules/document"
+)
+
+// Compile makes the rules of one environment into a Set, in the order of the files. The error is document.Problems:
+// everything that is wrong with any of them.
+func Compile(environment string, files []*File) (*Set, error) {
+	c := &compilation{environment: environment, base: newLanguage(nil), places: map[string]document.Place{}}
+	for _, file := range files {
+		for i := range file.Rules {
+			c.rule(&file.Rules[i])
+		}
+	}
+	if err := c.problems.Err(); err != nil {
+		return nil, err
+	}
+	return newSet(environment, c.rules), nil
+}
+
+type compilation struct {
+	environment string
+	base        *language
+	places      map[string]document.Place // of the keys so far
+	rules       []*rule
+	problems    document.Problems
+}
+
+func (c *compilation) report(problem *document.Problem) {
+	if problem != nil {
+		c.problems = append(c.problems, *problem)
+	}
+}
+
+func (c *compilation) wrong(place document.Place, format string, args ...any) {
+	c.problems = append(c.problems, place.Problem(format, args...))
+}
+
+var ruleKey = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
+
+func (c *compilation) rule(written *Rule) {
+	c.key(written.Key)
+	compiled := &rule{environment: c.environment, key: written.Key.Value}
+	var problem *document.Problem
+	compiled.match, problem = c.base.match(written.Match)
+	c.report(problem)
+	language := c.transforms(compiled, written.Transform)
+	for i := range written.Actions {
+		c.action(compiled, language, &written.Actions[i])
+	}
+	compiled.info = describe(written, compiled)
+	if written.Enabled == nil || *written.Enabled {
+		c.rules = append(c.rules, compiled)
+	}
+}
+
+func (c *compilation) key(key document.Text) {
+	first, taken := c.places[key.Value]
+	switch {
+	case key.Value == engine.IdentifySwitchRule:
+		c.wrong(key.Place(), "the key %s is the name of a connection's own switch; choose another", key.Value)
+	case !ruleKey.MatchString(key.Value):
+		c.wrong(key.Place(), "a rule's key is made of a-z, 0-9, _ and -, and starts with a letter or digit")
+	case taken:
+		c.wrong(key.Place(), "the key %s is taken in this environment, at %s:%d", key.Value, first.File(), first.Line)
+	default:
+		c.places[key.Value] = key.Place()
+	}
+}
+
+// transforms compiles them, and returns the language in which they are all visible.
+func (c *compilation) transforms(compiled *rule, written document.Ordered[document.Text]) *language {
+	language := c.base
+	visible := map[string][]string{} // the reserved traits that each mentions
+	for _, one := range written {
+		value, problem := language.compile(one.Value)
+		c.report(problem)
+		if wrong := c.transformName(one.Name.Value); wrong != "" {
+			c.wrong(one.Name.Place(), "%s", wrong)
+			continue
+		}
+		if problem != nil {
+			value = new(expression) // so that what uses it is checked too
+		}
+		value.inherit(visible)
+		visible[one.Name.Value] = value.mentions
+		compiled.transforms = append(compiled.transforms, transform{one.Name.Value, value})
+		language = newLanguage(append(slices.Clone(language.transforms), one.Name.Value))
+	}
+	compiled.mentions = visible
+	return language
+}
+
+var transformName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// keywords are words that an expression reads as something other than a name.
+var keywords = []string{"true", "false", "nil", "let", "if", "else", "in", "not", "and", "or", "matches", "contains", "startsWith", "endsWith"}
+
+func (c *compilation) transformName(name string) (wrong string) {
+	_, isEventName := eventNameAt(name)
+	switch {
+	case !transformName.MatchString(name) || slices.Contains(keywords, name):
+		return fmt.Sprintf("%q can not be a name in expressions", name)
+	case isEventName:
+		return fmt.Sprintf("%s is a name of the event already; choose another", name)
+	case slices.Contains(c.base.known(), name):
+		return fmt.Sprintf("%s is a function; choose another name", name)
+	}
+	return ""
+}
+
+func (c *compilation) action(compiled *rule, language *language, written *Action) {
+	switch {
+	case written.Identify != nil && written.Trigger != nil:
+		c.wrong(written.Place, "an action is an identify or a trigger, not both; write two")
+	case written.Identify != nil:
+		c.identify(compiled, language, written.Identify)
+	case written.Trigger != nil:
+		c.trigger(compiled, language, written.Trigger)
+	default:
+		c.wrong(written.Place, "an action is an identify or a trigger; this is neither")
+	}
+}
+
+func (c *compilation) identify(compiled *rule, language *language, written *Identify) {
+	one := action{kind: engine.ActionIdentify}
+	one.userID = c.field(&one, compiled, language, "user_id", written.UserID)
+	one.traits = c.field(&one, compiled, language, "traits", written.Traits)
+	compiled.actions = append(compiled.actions, one)
+}
+
+func (c *compilation) trigger(compiled *rule, language *language, written *Trigger) {
+	one := action{kind: engine.ActionTrigger, workflow: written.Workflow}
+	one.note("workflow", written.Workflow)
+	one.recipients = c.field(&one, compiled, language, "recipients", written.Recipients)
+	one.actor = c.field(&one, compiled, language, "actor", written.Actor)
+	one.data = c.field(&one, compiled, language, "data", written.Data)
+	one.tenant = c.field(&one, compiled, language, "tenant", written.Tenant)
+	one.cancellationKey = c.field(&one, compiled, language, "cancellation_key", written.CancellationKey)
+	compiled.actions = append(compiled.actions, one)
+}
+
+// field compiles one field of an action; nil when the file does not have it, or it is wrong.
+func (c *compilation) field(one *action, compiled *rule, language *language, name string, text document.Text) *expression {
+	if text.IsZero() {
+		return nil
+	}
+	one.note(name, text.Value)
+	compiledText, problem := language.compile(text)
+	c.report(problem)
+	if problem != nil {
+		return nil
+	}
+	compiledText.inherit(compiled.mentions)
+	return compiledText
+}
+
+// note adds one field, as written, to the action's parameters; they keep the order of the file format.
+func (a *action) note(name, written string) {
+	inside := bytes.TrimSuffix(bytes.TrimPrefix(a.parameters, []byte("{")), []byte("}"))
+	if len(inside) > 0 {
+		inside = append(inside, ',')
+	}
+	a.parameters = json.RawMessage(fmt.Sprintf("{%s%s:%s}", inside, asJSON(name), asJSON(written)))
+}
+
+func asJSON(text string) string {
+	var doc strings.Builder
+	encoder := json.NewEncoder(&doc)
+	encoder.SetEscapeHTML(false) // expressions are full of < and &
+	_ = encoder.Encode(text)     // a string can always be encoded
+	return strings.TrimSpace(doc.String())
+}
+
+func describe(written *Rule, compiled *rule) engine.RuleInfo {
+	info := engine.RuleInfo{
+		Key: written.Key.Value, Name: written.Name, Match: written.Match.Value,
+		File: written.Place.File(), Line: written.Place.Line, Indexed: compiled.match.indexed(),
+	}
+	var transforms, actions []string
+	for _, one := range written.Transform {
+		transforms = append(transforms, asJSON(one.Name.Value)+":"+asJSON(one.Value.Value))
+	}
+	for _, one := range compiled.actions {
+		actions = append(actions, fmt.Sprintf("{%s:%s}", asJSON(one.kind), one.parameters))
+	}
+	if len(transforms) > 0 {
+		info.Transform = json.RawMessage("{" + strings.Join(transforms, ",") + "}")
+	}
+	info.Actions = json.RawMessage("[" + strings.Join(actions, ",") + "]")
+	return info
+}

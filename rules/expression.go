@@ -1,0 +1,129 @@
+package rules
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+
+	"switchyard/engine"
+	"switchyard/rules/document"
+)
+
+// expression is one compiled expression, or one conjunct of a match.
+type expression struct {
+	text    document.Text
+	program *vm.Program
+	// uses are the event's names in it.
+	uses nameSet
+	// mentions are the reserved traits that it names, itself or by a transform; others are the names in it
+	// that are not the event's.
+	mentions []string
+	others   map[string]bool
+	// loops is true when it goes through lists.
+	loops bool
+}
+
+// memoryBudget bounds the items of all lists that one expression makes.
+const memoryBudget = 1 << 18
+
+// build compiles a checked node of an expression; the node is changed.
+func (l *language) build(text document.Text, node ast.Node) (*expression, *document.Problem) {
+	e := &expression{text: text, others: map[string]bool{}}
+	ast.Walk(&node, &survey{e})
+	ast.Walk(&node, &rewrite{cache: &l.config.NtCache})
+	program, err := compiler.Compile(&parser.Tree{Node: node}, l.config)
+	if err != nil {
+		return nil, at(text, node.Location().From, "this expression can not be compiled")
+	}
+	e.program = program
+	return e, nil
+}
+
+func (l *language) compile(text document.Text) (*expression, *document.Problem) {
+	node, problem := l.parse(text)
+	if problem != nil {
+		return nil, problem
+	}
+	return l.build(text, node)
+}
+
+// survey finds out what an expression uses.
+type survey struct{ *expression }
+
+// Visit implements ast.Visitor.
+func (s *survey) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		if i, ok := eventNameAt(n.Value); ok {
+			s.uses |= 1 << i
+		} else {
+			s.others[n.Value] = true
+		}
+	case *ast.StringNode: // a literal, the key of an object or the name of a member
+		if slices.Contains(engine.ReservedTraits, n.Value) && !slices.Contains(s.mentions, n.Value) {
+			s.mentions = append(s.mentions, n.Value)
+		}
+	case *ast.PredicateNode:
+		s.loops = true
+	}
+}
+
+// inherit adds the mentions of the transforms that the expression uses.
+func (e *expression) inherit(transforms map[string][]string) {
+	for name, mentions := range transforms {
+		for _, mention := range mentions {
+			if e.others[name] && !slices.Contains(e.mentions, mention) {
+				e.mentions = append(e.mentions, mention)
+			}
+		}
+	}
+	slices.Sort(e.mentions)
+}
+
+// run is the expression's value. The error is a document.Problem at the place that raised it.
+func (e *expression) run(s *scope) (value any, err error) {
+	defer func() {
+		if r := recover(); r != nil { // a fault of expr's, or ours, is this rule's only
+			err = *at(e.text, 0, "this expression failed: %v", r)
+		}
+	}()
+	if err := s.load(e.uses); err != nil {
+		return nil, *at(e.text, 0, "%s", err.Error())
+	}
+	machine := &s.machine
+	if e.loops {
+		machine = new(vm.VM) // a machine keeps what its loops took, and a pooled one would keep it for good
+	}
+	machine.MemoryBudget = memoryBudget
+	value, err = machine.Run(e.program, s.values)
+	if err != nil {
+		return nil, e.problem(err)
+	}
+	return value, nil
+}
+
+func (e *expression) problem(err error) document.Problem {
+	var located *file.Error
+	if !errors.As(err, &located) {
+		return *at(e.text, 0, "%s", plainly(err.Error()))
+	}
+	return *at(e.text, located.From, "%s", plainly(located.Message))
+}
+
+// holds is the value of a condition.
+func (e *expression) holds(s *scope) (bool, error) {
+	value, err := e.run(s)
+	if err != nil {
+		return false, err
+	}
+	met, err := truth(value)
+	if err != nil {
+		return false, *at(e.text, 0, "%s", err.Error())
+	}
+	return met, nil
+}

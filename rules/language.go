@@ -1,0 +1,272 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/types"
+
+	"switchyard/rules/document"
+)
+
+// language is what the expressions of one place may use: the names of the event, those of the transforms above, and the
+// functions.
+type language struct {
+	config     *conf.Config
+	transforms []string
+}
+
+// What one expression may cost to compile. The parser recurses over brackets, so its length is bounded too.
+const (
+	maxExpressionBytes = 64 << 10
+	maxExpressionNodes = 10_000
+)
+
+// without are expr's functions that are not offered. The name type is the event's.
+var without = map[string]string{
+	"type": "write typeof(value)",
+	"now":  "an event is decided the same way at any time: use received_at",
+}
+
+func newLanguage(transforms []string) *language {
+	config := conf.CreateNew()
+	environment := types.Map{}
+	for _, name := range eventNames {
+		environment[name.name] = name.typ
+	}
+	for _, name := range transforms {
+		environment[name] = types.Any
+	}
+	config.WithEnv(environment)
+	config.Optimize = false // its rewrites assume expr's own operators
+	config.MaxNodes = maxExpressionNodes
+	for name := range without {
+		config.Disabled[name] = true
+		delete(config.Builtins, name)
+	}
+	for name, f := range functionTable {
+		config.Functions[name] = f
+	}
+	return &language{config: config, transforms: transforms}
+}
+
+var functionTable = func() map[string]*builtin.Function {
+	table := map[string]*builtin.Function{}
+	for _, f := range append(allFunctions(), operatorFunctions()...) {
+		one := &builtin.Function{Name: f.name, Func: f.call}
+		for _, signature := range f.signatures {
+			one.Types = append(one.Types, reflect.TypeOf(signature).Elem())
+		}
+		table[f.name] = one
+	}
+	return table
+}()
+
+// known are the names that an expression can use here.
+func (l *language) known() []string {
+	known := slices.Clone(l.transforms)
+	for _, name := range eventNames {
+		known = append(known, name.name)
+	}
+	for name := range l.config.Builtins {
+		known = append(known, name)
+	}
+	for _, f := range allFunctions() {
+		known = append(known, f.name)
+	}
+	slices.Sort(known) // the nearest of two equally near must be the same every time
+	return slices.Compact(known)
+}
+
+// parse reads and checks an expression.
+func (l *language) parse(text document.Text) (node ast.Node, problem *document.Problem) {
+	defer func() {
+		if r := recover(); r != nil {
+			problem = at(text, 0, "this expression can not be compiled: %v", r)
+		}
+	}()
+	if len(text.Value) > maxExpressionBytes {
+		return nil, at(text, 0, "the expression is longer than %d kB", maxExpressionBytes>>10)
+	}
+	brackets := bracketObjects(text.Value)
+	tree, err := parser.ParseWithConfig(brackets.source, l.config)
+	if err != nil {
+		return nil, l.problem(text, err, &brackets)
+	}
+	if len(brackets.added) > 0 {
+		ast.Walk(&tree.Node, &brackets)
+	}
+	names := nameUse{callees: map[ast.Node]bool{}}
+	ast.Walk(&tree.Node, &names)
+	if names.env != nil {
+		return nil, at(text, names.env.Location().From, "$env is not available; write the name itself")
+	}
+	if _, err := checker.Check(tree, l.config); err != nil {
+		return nil, l.problem(text, err, &bracketed{})
+	}
+	if function := names.uncalled(); function != nil {
+		return nil, at(text, function.Location().From, "%[1]s is a function; call it: %[1]s(…)", function.Value)
+	}
+	return tree.Node, nil
+}
+
+// nameUse finds names that stand where they may not, though expr lets them.
+type nameUse struct {
+	env     ast.Node
+	names   []*ast.IdentifierNode
+	callees map[ast.Node]bool
+}
+
+// Visit implements ast.Visitor.
+func (u *nameUse) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		if u.names = append(u.names, n); n.Value == "$env" {
+			u.env = n
+		}
+	case *ast.CallNode:
+		u.callees[n.Callee] = true
+	}
+}
+
+// uncalled is a function's name without a call; expr would look for a value of that name.
+func (u *nameUse) uncalled() *ast.IdentifierNode {
+	for _, name := range u.names {
+		if name.Type().Kind() == reflect.Func && !u.callees[name] {
+			return name
+		}
+	}
+	return nil
+}
+
+// at is a problem at a character of an expression, which is how expr counts.
+func at(text document.Text, character int, format string, args ...any) *document.Problem {
+	offset := len(text.Value)
+	for i := range text.Value {
+		if character--; character < 0 {
+			offset = i
+			break
+		}
+	}
+	problem := text.At(offset).Problem(format, args...)
+	return &problem
+}
+
+// problem places a compile error; brackets are those that the places of the error count.
+func (l *language) problem(text document.Text, err error, brackets *bracketed) *document.Problem {
+	var located *file.Error
+	if !errors.As(err, &located) {
+		return at(text, 0, "%s", plainly(err.Error()))
+	}
+	located.From = brackets.written(located.From)
+	if strings.HasPrefix(located.Message, "unexpected token EOF") {
+		located.From = len(text.Value)
+	}
+	if number := tooLarge.FindStringSubmatch(located.Message); number != nil {
+		located.From = max(0, utf8.RuneCountInString(text.Value[:max(0, strings.Index(text.Value, number[1]))]))
+		located.Message = "the number " + number[1] + " is too large"
+	}
+	return at(text, located.From, "%s", l.sentence(text.Value, located))
+}
+
+var (
+	tooLarge    = regexp.MustCompile(`^invalid .* literal: .* parsing "(.*)": value out of range`)
+	unknownName = regexp.MustCompile(`^unknown name (\S+)$`)
+	notCallable = regexp.MustCompile(`^(.*) is not callable$`)
+)
+
+// sentence is one plain sentence for a compile error, with the nearest name for one that nobody knows.
+func (l *language) sentence(source string, err *file.Error) string {
+	name := wordAt(source, err.From)
+	if parts := unknownName.FindStringSubmatch(err.Message); parts != nil {
+		if instead := without[parts[1]]; instead != "" {
+			return fmt.Sprintf("%s is not available: %s", parts[1], instead)
+		}
+		if nearest, ok := document.Nearest(parts[1], l.known()); ok {
+			return fmt.Sprintf("unknown name %s; did you mean %s?", parts[1], nearest)
+		}
+	}
+	if notCallable.MatchString(err.Message) && name != "" {
+		if instead := without[name]; instead != "" {
+			return fmt.Sprintf("%s is not a function: %s", name, instead)
+		}
+		return name + " is not a function"
+	}
+	return plainly(err.Message)
+}
+
+var word = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*`)
+
+func wordAt(source string, character int) string {
+	characters := []rune(source)
+	if character < 0 || character > len(characters) {
+		return ""
+	}
+	return word.FindString(string(characters[character:]))
+}
+
+var unexpectedToken = regexp.MustCompile(`unexpected token (\w+)(?:\("(.*)"\))?`)
+
+// goTypes are expr's words for types, which are Go's, in the order in which they must be replaced.
+var goTypes = strings.NewReplacer(
+	"map[string]interface {}", "object", "map[interface {}]interface {}", "object", "[]interface {}", "list",
+	"map[string]any", "object", "[]any", "list", "interface {}", "any value", "<nil>", "nothing",
+	"time.Time", "time", "time.Duration", "duration", "float64", "number", "uint64", "number", "json.Number", "number",
+	"[]string", "list", "[]int", "list", "[]number", "list", "bool)", "boolean)", "bool ", "boolean ",
+	"int)", "number)", "int ", "number ", "(got int", "(got number", "int,", "number,",
+)
+
+var wrongType = regexp.MustCompile(`^interface conversion: interface \{\} is (\S+), not (\S+)$`)
+
+// plainly puts a message of expr into words that need no Go.
+func plainly(message string) string {
+	if parts := wrongType.FindStringSubmatch(message); parts != nil {
+		return fmt.Sprintf("a %s was expected, not a %s", bare(parts[2]), bare(parts[1]))
+	}
+	if parts := unexpectedToken.FindStringSubmatch(message); parts != nil {
+		switch {
+		case parts[1] == "EOF":
+			return "the expression ends too early"
+		case parts[2] == "=":
+			return `unexpected "="; use == to compare`
+		case parts[2] != "":
+			return fmt.Sprintf("unexpected %q", parts[2])
+		}
+	}
+	if strings.HasPrefix(message, "invalid operation: cannot call") {
+		return "this is not a function"
+	}
+	message = strings.TrimPrefix(message, "compilation failed: ")
+	return strings.TrimSpace(strings.TrimSuffix(goTypes.Replace(message+" "), " "))
+}
+
+func bare(goType string) string {
+	switch goType {
+	case "nil":
+		return "missing value"
+	case "int", "int64", "float64", "uint64", "json.Number":
+		return "number"
+	case "bool":
+		return "boolean"
+	}
+	return strings.TrimSpace(goTypes.Replace(goType))
+}
+
+func withArticle(name string) string {
+	name = strings.TrimSpace(name)
+	if strings.IndexByte("aeiou", name[0]) >= 0 {
+		return "an " + name
+	}
+	return "a " + name
+}

@@ -1,0 +1,305 @@
+package rules
+
+import (
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker/nature"
+)
+
+// rewrite gives an expression, once expr has checked it, the semantics of this package: it replaces operators, member
+// accesses and conditions by calls of our functions. Each new node has the place and the type of the one it replaces,
+// so that run-time errors are placed and nothing need be checked again.
+type rewrite struct {
+	cache *nature.Cache
+}
+
+// operatorPrefix keeps the names of these functions from being written by anybody.
+const operatorPrefix = "op:"
+
+// operatorFunctions are the operators as functions of expr.
+func operatorFunctions() []function {
+	all := []function{
+		{"op:.", func(args ...any) (any, error) { return args[1].(*path).of(args[0]), nil }, []any{new(two)}},
+		{"op:[]", func(args ...any) (any, error) { return member(args[0], args[1]), nil }, []any{new(two)}},
+		{"op:[:]", func(args ...any) (any, error) { return slice(args[0], args[1], args[2]) }, []any{new(three)}},
+		{"op:truth", func(args ...any) (any, error) { return truth(args[0]) }, []any{new(one)}},
+		{"op:list", func(args ...any) (any, error) { return listOf(args[0]) }, []any{new(one)}},
+		{"op:sum", sum, []any{new(one)}},
+		{"op:sortBy", sortBy, []any{new(two), new(three)}},
+	}
+	for sign, test := range tests {
+		all = append(all, function{operatorPrefix + sign, func(args ...any) (any, error) { return test(args[0], args[1]) }, []any{new(two)}})
+	}
+	for i := range arithmetics {
+		o := &arithmetics[i]
+		all = append(all, function{operatorPrefix + o.sign, func(args ...any) (any, error) { return o.apply(args[0], args[1]) }, []any{new(two)}})
+	}
+	return all
+}
+
+// tests are the operators that are true or false.
+var tests = map[string]func(a, b any) (bool, error){
+	"==":         equal,
+	"!=":         func(a, b any) (bool, error) { same, err := equal(a, b); return !same, err },
+	"<":          ordered(func(result int) bool { return result < 0 }),
+	"<=":         ordered(func(result int) bool { return result <= 0 }),
+	">":          ordered(func(result int) bool { return result > 0 }),
+	">=":         ordered(func(result int) bool { return result >= 0 }),
+	"in":         in,
+	"contains":   textTest("contains", strings.Contains),
+	"startsWith": textTest("startsWith", strings.HasPrefix),
+	"endsWith":   textTest("endsWith", strings.HasSuffix),
+	"matches":    matches,
+}
+
+func ordered(holds func(result int) bool) func(a, b any) (bool, error) {
+	return func(a, b any) (bool, error) {
+		result, ok, err := order(a, b)
+		return ok && holds(result), err
+	}
+}
+
+// Visit implements ast.Visitor; children come first.
+func (r *rewrite) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.BinaryNode:
+		r.binary(node, n)
+	case *ast.UnaryNode:
+		r.unary(node, n)
+	case *ast.MemberNode:
+		r.member(node, n)
+	case *ast.ChainNode: // a?.b is a.b here
+		*node = n.Node
+	case *ast.SliceNode:
+		r.call(node, "[:]", n.Node, orNil(n.From), orNil(n.To))
+	case *ast.ConditionalNode:
+		n.Cond = condition(n.Cond)
+	case *ast.BuiltinNode:
+		r.builtin(node, n)
+	}
+}
+
+func orNil(node ast.Node) ast.Node {
+	if node == nil {
+		return &ast.NilNode{}
+	}
+	return node
+}
+
+// call replaces a node by the call of an operator's function.
+func (r *rewrite) call(node *ast.Node, operator string, arguments ...ast.Node) {
+	*node = newCall(*node, operator, arguments...)
+}
+
+func newCall(instead ast.Node, operator string, arguments ...ast.Node) ast.Node {
+	call := &ast.CallNode{Callee: &ast.IdentifierNode{Value: operatorPrefix + operator}, Arguments: arguments}
+	call.Callee.SetLocation(instead.Location())
+	call.SetLocation(instead.Location())
+	call.SetNature(*instead.Nature())
+	return call
+}
+
+func (r *rewrite) binary(node *ast.Node, n *ast.BinaryNode) {
+	switch n.Operator {
+	case "&&", "and", "||", "or":
+		n.Left, n.Right = condition(n.Left), condition(n.Right)
+	case "in":
+		r.call(node, "in", n.Left, constantSet(n.Right))
+	case "matches":
+		if pattern, ok := n.Right.(*ast.StringNode); ok {
+			n.Right = constant(pattern, regexp.MustCompile(pattern.Value)) // the checker has compiled it before
+		}
+		r.call(node, "matches", n.Left, n.Right)
+	case "^":
+		r.call(node, "**", n.Left, n.Right)
+	case "??", "..":
+	default:
+		r.call(node, n.Operator, n.Left, n.Right)
+	}
+}
+
+func constant(instead ast.Node, value any) ast.Node {
+	node := &ast.ConstantNode{Value: value}
+	node.SetLocation(instead.Location())
+	return node
+}
+
+// constantSet makes a list of string literals a set.
+func constantSet(list ast.Node) ast.Node {
+	literals, ok := literalStrings(list)
+	if !ok || len(literals) == 0 {
+		return list
+	}
+	set := stringSet{}
+	for _, text := range literals {
+		set[text] = struct{}{}
+	}
+	return constant(list, &set)
+}
+
+// literalStrings are those of a list that has nothing else.
+func literalStrings(list ast.Node) (literals []string, ok bool) {
+	array, ok := list.(*ast.ArrayNode)
+	if !ok {
+		return nil, false
+	}
+	for _, item := range array.Nodes {
+		text, ok := item.(*ast.StringNode)
+		if !ok {
+			return nil, false
+		}
+		literals = append(literals, text.Value)
+	}
+	return literals, true
+}
+
+func (r *rewrite) unary(node *ast.Node, n *ast.UnaryNode) {
+	switch n.Operator {
+	case "!", "not":
+		n.Node = condition(n.Node)
+	case "-":
+		switch literal := n.Node.(type) {
+		// New nodes: in 1 < -x < 3 the parser shares the middle one, and it is visited twice.
+		case *ast.IntegerNode:
+			ast.Patch(node, &ast.IntegerNode{Value: -literal.Value})
+		case *ast.FloatNode:
+			ast.Patch(node, &ast.FloatNode{Value: -literal.Value})
+		default:
+			zero := &ast.IntegerNode{}
+			zero.SetLocation(n.Location())
+			r.call(node, "-", zero, n.Node)
+		}
+	}
+}
+
+// condition makes a value that must be true or false one that is.
+func condition(node ast.Node) ast.Node {
+	if isBoolean(node) {
+		return node
+	}
+	return wrap("truth", node)
+}
+
+// wrap passes a value through an operator's function; a complaint about it is placed where it begins.
+func wrap(operator string, value ast.Node) ast.Node {
+	call := newCall(value, operator, value)
+	call.SetLocation(beginning(value).Location())
+	return call
+}
+
+// beginning is the leftmost part of a value; expr places a binary operator at its sign, and a member at its name.
+func beginning(node ast.Node) ast.Node {
+	switch n := node.(type) {
+	case *ast.BinaryNode:
+		return beginning(n.Left)
+	case *ast.MemberNode:
+		return beginning(n.Node)
+	case *ast.CallNode:
+		callee, ok := n.Callee.(*ast.IdentifierNode)
+		if !ok {
+			return beginning(n.Callee)
+		}
+		if strings.HasPrefix(callee.Value, operatorPrefix) {
+			return beginning(n.Arguments[0])
+		}
+	}
+	return node
+}
+
+func isBoolean(node ast.Node) bool {
+	switch n := node.(type) {
+	case *ast.BoolNode:
+		return true
+	case *ast.UnaryNode:
+		return n.Operator == "!" || n.Operator == "not"
+	case *ast.BinaryNode:
+		return n.Operator != "??" && n.Operator != ".." // only those and && || are left
+	case *ast.BuiltinNode:
+		return n.Name == "all" || n.Name == "any" || n.Name == "none" || n.Name == "one"
+	case *ast.CallNode:
+		callee, ok := n.Callee.(*ast.IdentifierNode)
+		return ok && strings.HasPrefix(callee.Value, operatorPrefix) && tests[callee.Value[len(operatorPrefix):]] != nil
+	}
+	return false
+}
+
+// member makes an access that gives nil where expr's would fail; those of one chain become one call. Methods of times
+// and durations stay.
+func (r *rewrite) member(node *ast.Node, n *ast.MemberNode) {
+	base := n.Node.Nature()
+	if !base.IsUnknown(r.cache) {
+		switch base.Kind {
+		case reflect.Map, reflect.Slice, reflect.Array, reflect.String:
+		default:
+			return
+		}
+	}
+	name, ok := n.Property.(*ast.StringNode)
+	if !ok {
+		r.call(node, "[]", n.Node, n.Property)
+		return
+	}
+	if call, ok := n.Node.(*ast.CallNode); ok {
+		if callee, ok := call.Callee.(*ast.IdentifierNode); ok && callee.Value == operatorPrefix+"." {
+			before := *call.Arguments[1].(*ast.ConstantNode).Value.(*path)
+			longer := append(append(path{}, before...), name.Value)
+			r.call(node, ".", call.Arguments[0], constant(n, &longer))
+			return
+		}
+	}
+	r.call(node, ".", n.Node, constant(n, &path{name.Value}))
+}
+
+// takesList are expr's functions whose first argument is a list, beside those with a predicate; all of concat's are.
+var takesList = map[string]bool{"reverse": true, "flatten": true, "concat": true}
+
+func (r *rewrite) builtin(node *ast.Node, n *ast.BuiltinNode) {
+	var predicate *ast.PredicateNode
+	if len(n.Arguments) > 1 {
+		predicate, _ = n.Arguments[1].(*ast.PredicateNode)
+	}
+	if predicate != nil || takesList[n.Name] || n.Name == "count" || n.Name == "sum" {
+		n.Arguments[0] = wrap("list", n.Arguments[0])
+	}
+	switch n.Name {
+	case "all", "none", "any", "one", "filter", "find", "findIndex", "findLast", "findLastIndex":
+		predicate.Node = condition(predicate.Node)
+	case "count":
+		if predicate == nil {
+			predicate = &ast.PredicateNode{Node: &ast.PointerNode{}}
+			n.Arguments = append(n.Arguments, predicate)
+		}
+		predicate.Node = condition(predicate.Node)
+	case "sum":
+		r.call(node, "sum", mapped(n, n.Arguments[0], predicate))
+	case "sortBy":
+		r.sortBy(node, n, predicate)
+	case "concat":
+		for i := range n.Arguments[1:] {
+			n.Arguments[i+1] = wrap("list", n.Arguments[i+1])
+		}
+	}
+}
+
+// mapped is a list, or what a predicate makes of its items.
+func mapped(instead, list ast.Node, predicate *ast.PredicateNode) ast.Node {
+	if predicate == nil {
+		return list
+	}
+	node := &ast.BuiltinNode{Name: "map", Arguments: []ast.Node{list, predicate}}
+	node.SetLocation(instead.Location())
+	return node
+}
+
+// sortBy becomes: let list = …; sortBy(list, map(list, predicate), order).
+func (r *rewrite) sortBy(node *ast.Node, n *ast.BuiltinNode, predicate *ast.PredicateNode) {
+	list := func() ast.Node { return &ast.IdentifierNode{Value: operatorPrefix + "sorted"} }
+	arguments := append([]ast.Node{list(), mapped(n, list(), predicate)}, n.Arguments[2:]...)
+	declared := &ast.VariableDeclaratorNode{Name: operatorPrefix + "sorted", Value: n.Arguments[0], Expr: newCall(n, "sortBy", arguments...)}
+	declared.SetLocation(n.Location())
+	declared.SetNature(*n.Nature())
+	*node = declared
+}
