@@ -87,8 +87,9 @@ func firstElement(body []byte) (first json.RawMessage) {
 	return first
 }
 
-// innerJSON is the value of an element {"json": …}, the form of Segment's extensible webhook. The element must have no
-// other member: whatever else it held would be read and not be signed.
+// innerJSON is the object in an element {"json": {…}}, the form of Segment's extensible webhook; nil for any other. The
+// element must have no other member: whatever else it held would be read and not be signed. Package spec has the same
+// rule for what it takes out of a list.
 func innerJSON(element json.RawMessage) (inner json.RawMessage) {
 	members := 0
 	err := engine.MembersOf(element, engine.DefaultJSONLimits, func(name string, value json.RawMessage) error {
@@ -97,7 +98,7 @@ func innerJSON(element json.RawMessage) (inner json.RawMessage) {
 		}
 		return nil
 	})
-	if err != nil || members != 1 {
+	if err != nil || members != 1 || engine.KindOf(inner) != '{' {
 		return nil
 	}
 	return inner

@@ -39,6 +39,8 @@ func TestSegmentBatches(t *testing.T) {
 		{name: "wrapped, as it stands", body: `[{"json":` + first + `}]`, signed: `{"json":` + first + `}`, coverage: firstOnly},
 		{name: "wrapped twice", body: `[{"json":` + first + `,"json":{"evil":1}}]`, signed: first, code: "bad_signature"},
 		{name: "wrapped with company", body: `[{"json":` + first + `,"type":"track"}]`, signed: first, code: "bad_signature"},
+		{name: "wrapped, no object", body: `[{"json":[` + first + `]}]`, signed: "[" + first + "]", code: "bad_signature"},
+		{name: "wrapped null", body: `[{"json":null}]`, signed: "null", code: "bad_signature"},
 		{name: "inside an object", body: `{"batch":[` + first + `]}`, signed: first, code: "bad_signature"},
 		{name: "the rest is broken", body: "[" + first + ",oops", signed: first, coverage: firstOnly},
 		{name: "the first is broken", body: "[" + first[1:], signed: first, code: "bad_signature"},
