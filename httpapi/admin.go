@@ -36,6 +36,13 @@ type Users interface {
 	DeleteUser(ctx context.Context, environment, id string) error
 }
 
+// Log is all that people read and change of the logs.
+type Log interface {
+	EventLog
+	ActionLog
+	Users
+}
+
 // EnvironmentInfo is one environment as configured, without any secret.
 type EnvironmentInfo struct {
 	Key         string
@@ -58,9 +65,8 @@ type ConnectionInfo struct {
 
 // AdminOptions are what the admin listener works with.
 type AdminOptions struct {
-	Events  EventLog
-	Actions ActionLog
-	Users   Users
+	// Log is nil until the store has been reached for the first time.
+	Log func() Log
 	// Environments are those configured now, in the order of the file.
 	Environments func() []EnvironmentInfo
 	// Tokens are those that may call the management API; with none the listener is on loopback, and everybody may.
@@ -97,7 +103,7 @@ func NewAdmin(options AdminOptions) *fiber.App {
 
 	api := app.Group("/api/v1", a.authenticate)
 	api.Get("/environments", a.environments)
-	in := api.Group("/environments/:env", a.known)
+	in := api.Group("/environments/:env", a.known, a.opened)
 	in.Get("/connections", a.connections)
 	in.Get("/events", a.events)
 	in.Get("/events/:id", a.event)
@@ -127,6 +133,14 @@ func (a *admin) ready(c *fiber.Ctx) error {
 func (a *admin) known(c *fiber.Ctx) error {
 	if _, err := a.environment(c); err != nil {
 		return err
+	}
+	return c.Next()
+}
+
+// opened answers 503 until there is a log.
+func (a *admin) opened(c *fiber.Ctx) error {
+	if a.Log() == nil {
+		return engine.ErrUnavailable
 	}
 	return c.Next()
 }
@@ -172,7 +186,7 @@ func (a *admin) events(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page, err := a.Events.Events(c.UserContext(), query)
+	page, err := a.Log().Events(c.UserContext(), query)
 	if err != nil {
 		return err
 	}
@@ -181,11 +195,11 @@ func (a *admin) events(c *fiber.Ctx) error {
 
 func (a *admin) event(c *fiber.Ctx) error {
 	environment := c.Params("env")
-	record, err := a.Events.Event(c.UserContext(), environment, id(c))
+	record, err := a.Log().Event(c.UserContext(), environment, id(c))
 	if err != nil {
 		return err
 	}
-	actions, err := a.Actions.ActionsOf(c.UserContext(), environment, record.ActionIDs)
+	actions, err := a.Log().ActionsOf(c.UserContext(), environment, record.ActionIDs)
 	if err != nil {
 		return err
 	}
@@ -197,7 +211,7 @@ func (a *admin) actions(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page, err := a.Actions.Actions(c.UserContext(), query)
+	page, err := a.Log().Actions(c.UserContext(), query)
 	if err != nil {
 		return err
 	}
@@ -205,7 +219,7 @@ func (a *admin) actions(c *fiber.Ctx) error {
 }
 
 func (a *admin) action(c *fiber.Ctx) error {
-	action, err := a.Actions.Action(c.UserContext(), c.Params("env"), id(c))
+	action, err := a.Log().Action(c.UserContext(), c.Params("env"), id(c))
 	if err != nil {
 		return err
 	}
@@ -213,7 +227,7 @@ func (a *admin) action(c *fiber.Ctx) error {
 }
 
 func (a *admin) retry(c *fiber.Ctx) error {
-	action, err := a.Actions.Retry(c.UserContext(), c.Params("env"), id(c), a.Now())
+	action, err := a.Log().Retry(c.UserContext(), c.Params("env"), id(c), a.Now())
 	if err != nil {
 		return err
 	}
@@ -221,7 +235,7 @@ func (a *admin) retry(c *fiber.Ctx) error {
 }
 
 func (a *admin) user(c *fiber.Ctx) error {
-	user, err := a.Users.User(c.UserContext(), c.Params("env"), id(c))
+	user, err := a.Log().User(c.UserContext(), c.Params("env"), id(c))
 	if err != nil {
 		return err
 	}
@@ -229,14 +243,14 @@ func (a *admin) user(c *fiber.Ctx) error {
 }
 
 func (a *admin) deleteUser(c *fiber.Ctx) error {
-	if err := a.Users.DeleteUser(c.UserContext(), c.Params("env"), id(c)); err != nil {
+	if err := a.Log().DeleteUser(c.UserContext(), c.Params("env"), id(c)); err != nil {
 		return err
 	}
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
 func (a *admin) names(c *fiber.Ctx) error {
-	names, err := a.Events.EventNames(c.UserContext(), c.Params("env"))
+	names, err := a.Log().EventNames(c.UserContext(), c.Params("env"))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v5"
+	"go.yaml.in/yaml/v3"
+)
+
+func TestCommandLine(t *testing.T) {
+	for _, test := range []struct {
+		args   []string
+		code   int
+		stdout string
+		stderr string
+	}{
+		{args: nil, code: exitUsage, stderr: "Usage: switchyard <command>"},
+		{args: []string{"help"}, code: exitGood, stdout: "Usage: switchyard <command>"},
+		{args: []string{"srve"}, code: exitUsage, stderr: `did you mean "serve"?`},
+		{args: []string{"version"}, code: exitGood, stdout: "switchyard development, commit "},
+		{args: []string{"version", "--json"}, code: exitGood, stdout: `"version":"development"`},
+		{args: []string{"version", "extra"}, code: exitUsage, stderr: `unexpected argument "extra"`},
+		{args: []string{"check", "-h"}, code: exitGood, stderr: "Usage: switchyard check"},
+		{args: []string{"check", "--nonsense"}, code: exitUsage, stderr: "nonsense"},
+		{args: []string{"check", "-c", "no-such-file.yaml"}, code: exitProblems, stderr: "no-such-file.yaml"},
+		{args: []string{"check", "-c", "examples/quickstart/switchyard.yaml"}, code: exitGood, stdout: "development: 3 connection(s), 3 rule(s): good"},
+		{args: []string{"check", "--json", "-c", "examples/quickstart/switchyard.yaml"}, code: exitGood, stdout: `"ok": true`},
+		{args: []string{"serve", "-c", "examples/quickstart/switchyard.yaml", "--log-level", "loud"}, code: exitUsage, stderr: "--log-level"},
+		{args: []string{"send", "--kind", "segmnt", "--to", "http://127.0.0.1:1", "x.json"}, code: exitUsage, stderr: `did you mean "segment"?`},
+		{args: []string{"send", "x.json"}, code: exitUsage, stderr: "--to is missing"},
+		{args: []string{"send", "--to", "http://127.0.0.1:1"}, code: exitUsage, stderr: "EVENT.json is missing"},
+	} {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			if code := run(test.args, &stdout, &stderr); code != test.code {
+				t.Errorf("exit %d, want %d", code, test.code)
+			}
+			if !strings.Contains(stdout.String(), test.stdout) || !strings.Contains(stderr.String(), test.stderr) {
+				t.Errorf("stdout %q\nstderr %q", &stdout, &stderr)
+			}
+		})
+	}
+}
+
+const sound = `sources:
+  - {key: web, kind: http}
+environments:
+  - key: test
+    connections:
+      web: {write_keys: [k]}
+`
+
+func TestConfigProblemsNamePlaceAndRemedy(t *testing.T) {
+	for name, test := range map[string]struct{ config, want string }{
+		"unknown key":             {"redi: embedded\n" + sound, `switchyard.yaml:1:1: unknown key "redi"; did you mean "redis"?`},
+		"missing sections":        {"listen: 127.0.0.1:1\n", `"sources" is required`},
+		"unknown kind":            {strings.Replace(sound, "kind: http", "kind: segmant", 1), `switchyard.yaml:2:22: there is no source kind "segmant" (did you mean "segment"?)`},
+		"unknown source":          {strings.Replace(sound, "      web:", "      wbe:", 1), `there is no source "wbe" (did you mean "web"?)`},
+		"variable":                {"redis: ${NOWHERE_SET}\n" + sound, "switchyard.yaml:1:8: the environment variable NOWHERE_SET is not set"},
+		"public admin, no tokens": {"admin_listen: 0.0.0.0:8081\n" + sound, "admin.tokens is needed"},
+		"verify without secrets":  {strings.Replace(sound, "[k]}", "[k], verify: {scheme: bearer, secrets: []}}", 1), "secrets"},
+		"a scheme the vendor can not send": {strings.NewReplacer("kind: http", "kind: segment", "[k]}", `[k], verify: {scheme: basic, secrets: ["a:b"]}}`).Replace(sound),
+			"does not send scheme basic"},
+		"a write key twice":   {strings.Replace(sound, "[k]", "[k, k]", 1), "used twice"},
+		"no rule file fits":   {sound + "    rules: [nowhere/*.yaml]\n", `switchyard.yaml:7:13: no file fits "nowhere/*.yaml"`},
+		"bad duration":        {"retention: {events: fast}\n" + sound, "switchyard.yaml:1:21"},
+		"dedupe beyond log":   {"retention: {events: 1h}\n" + sound, "retention.dedupe"},
+		"bad environment key": {strings.Replace(sound, "key: test", "key: Te st", 1), "the key of an environment"},
+		"too many partitions": {strings.Replace(sound, "key: test", "key: test\n    partitions: 5000", 1), "partitions must be 1 to 1024"},
+		"not YAML":            {"sources: [", "switchyard.yaml:"},
+		"unknown role":        {"admin: {tokens: [{name: a, role: owner, token: t}]}\n" + sound, "viewer"},
+		"unknown destination": {strings.Replace(sound, "key: test", "key: test\n    destination: {kind: directry}", 1), `did you mean "directory"?`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "switchyard.yaml")
+			if err := os.WriteFile(file, []byte(test.config), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var stdout, stderr bytes.Buffer
+			if code := run([]string{"check", "-c", file}, &stdout, &stderr); code != exitProblems || !strings.Contains(stdout.String(), test.want) {
+				t.Errorf("exit %d\n%s%swant %s", code, &stdout, &stderr, test.want)
+			}
+		})
+	}
+}
+
+func TestCheckShowsTheRuleUnderACaret(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"switchyard.yaml": sound + "    rules: [rules.yaml]\n",
+		"rules.yaml": `rules:
+  - key: welcome
+    match: type == "track" && usr_id == "x"
+    actions: [{identify: {user_id: user_id}}]
+`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run([]string{"check", "-c", filepath.Join(dir, "switchyard.yaml")}, &stdout, &stderr); code != exitProblems {
+		t.Errorf("exit %d", code)
+	}
+	lines := strings.Split(stdout.String(), "\n")
+	if len(lines) < 3 || !strings.Contains(lines[0], "rules.yaml:3:31: ") || !strings.Contains(lines[0], `did you mean "user_id"?`) {
+		t.Fatalf("printed\n%s", &stdout)
+	}
+	if at, caret := strings.Index(lines[1], "usr_id"), strings.Index(lines[2], "^"); at < 0 || at != caret {
+		t.Errorf("the caret is not under the name:\n%s", &stdout)
+	}
+}
+
+// The published schemas accept every example of ours and refuse what the strict decoder refuses.
+func TestSchemas(t *testing.T) {
+	schemas := map[string]*jsonschema.Schema{}
+	for _, which := range []string{"config", "rules"} {
+		var stdout, stderr bytes.Buffer
+		if code := run([]string{"check", "--schema=" + which}, &stdout, &stderr); code != exitGood {
+			t.Fatalf("exit %d: %s", code, &stderr)
+		}
+		schema, err := jsonschema.CompileString(which+".json", stdout.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		schemas[which] = schema
+	}
+	var both bytes.Buffer
+	if code := run([]string{"check", "--schema"}, &both, &both); code != exitGood || !json.Valid(both.Bytes()) {
+		t.Errorf("--schema alone: exit %d", code)
+	}
+	examples := map[string]string{"examples/quickstart/switchyard.yaml": "config"}
+	rules, err := filepath.Glob("examples/*/rules/*.yaml")
+	if err != nil || len(rules) == 0 {
+		t.Fatalf("no rules among the examples: %v", err)
+	}
+	for _, file := range rules {
+		examples[file] = "rules"
+	}
+	for file, which := range examples {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schemas[which].Validate(fromYAML(t, string(text))); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	for text, which := range map[string]string{
+		"redi: embedded\n" + sound:                                       "config",
+		strings.Replace(sound, "key: test", "name: test", 1):             "config",
+		"rules: [{key: a, actions: [{identify: {user_id: x, who: y}}]}]": "rules",
+		"rules: [{match: 'true', actions: []}]":                          "rules",
+	} {
+		if schemas[which].Validate(fromYAML(t, text)) == nil {
+			t.Errorf("the schema takes what the decoder refuses:\n%s", text)
+		}
+	}
+}
+
+func fromYAML(t *testing.T, text string) any {
+	t.Helper()
+	var value any
+	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err)
+	}
+	var plain any
+	if err := json.Unmarshal([]byte(mustJSON(t, value)), &plain); err != nil {
+		t.Fatal(err)
+	}
+	return plain
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"switchyard/adapters"
+)
+
+// client reads the management API.
+type client struct{ base string }
+
+// eventRecord and actionRecord are as much of the API's answers as is read here.
+type eventRecord struct {
+	ID      string         `json:"id"`
+	Type    string         `json:"type"`
+	Name    string         `json:"name"`
+	Outcome string         `json:"outcome"`
+	Reason  string         `json:"reason"`
+	Actions []actionRecord `json:"actions"`
+}
+
+type actionRecord struct {
+	actionSummary
+	ID       string `json:"id"`
+	Attempts []any  `json:"attempts"`
+}
+
+func (c client) get(ctx context.Context, path string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s: %s", path, response.Status, bytes.TrimSpace(body))
+	}
+	return json.Unmarshal(body, into)
+}
+
+// settled waits until the newest event with a message id is decided and its actions have ended.
+func (c client) settled(ctx context.Context, environment, messageID string) (eventRecord, error) {
+	list := "/api/v1/environments/" + environment + "/events"
+	for {
+		var page struct {
+			Items []eventRecord `json:"items"`
+		}
+		if err := c.get(ctx, list+"?limit=1&message_id="+url.QueryEscape(messageID), &page); err != nil {
+			return eventRecord{}, err
+		}
+		if len(page.Items) == 1 {
+			var record eventRecord
+			if err := c.get(ctx, list+"/"+page.Items[0].ID, &record); err != nil {
+				return eventRecord{}, err
+			}
+			if record.ended() {
+				return record, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return eventRecord{}, fmt.Errorf("message %s was not decided and done in time: %w", messageID, ctx.Err())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+func (r eventRecord) ended() bool {
+	for _, action := range r.Actions {
+		if action.Status == "waiting" || action.Status == "retrying" {
+			return false
+		}
+	}
+	return r.Outcome != "pending"
+}
+
+// post sends a message to the ingest door and returns the answer's body; a status other than 2xx is an error.
+func post(ctx context.Context, to string, message *adapters.Message) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, message.Method, to, bytes.NewReader(message.Body))
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	for name, values := range message.Header {
+		request.Header[name] = values
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode/100 != 2 {
+		return body, fmt.Errorf("the server answered %s: %s", response.Status, strings.TrimSpace(string(body)))
+	}
+	return body, nil
+}
+
+// withoutURL drops the address from an error of net/http: it holds the write key.
+func withoutURL(err error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}

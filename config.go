@@ -1,0 +1,112 @@
+package main
+
+import (
+	"time"
+
+	"switchyard/adapters/verify"
+	"switchyard/engine"
+	"switchyard/rules/document"
+)
+
+// The configuration file. These structs are the one description of it: the strict decoder, the defaults below and the
+// JSON Schema that `switchyard check --schema` prints all follow from them.
+
+type config struct {
+	Listen       string              `yaml:"listen" doc:"The public address, where senders post. Default 127.0.0.1:8080."`
+	AdminListen  string              `yaml:"admin_listen" doc:"The private address: management API, console, /metrics, /healthz, /readyz. Default 127.0.0.1:8081."`
+	Redis        string              `yaml:"redis" doc:"embedded (the default, keeps nothing across restarts), redis://, rediss://, redis+sentinel:// or redis+cluster://."`
+	Admin        adminConfig         `yaml:"admin" doc:"Who may call the management API."`
+	Retention    retentionConfig     `yaml:"retention" doc:"How long the logs are kept."`
+	Sources      []sourceConfig      `yaml:"sources" required:"true" doc:"What sends events."`
+	Environments []environmentConfig `yaml:"environments" required:"true" doc:"development, staging, production…: each has its own users, rules, logs, secrets and destination."`
+}
+
+type adminConfig struct {
+	Tokens []tokenConfig `yaml:"tokens" doc:"Without any, the admin listener must be on loopback."`
+}
+
+type tokenConfig struct {
+	Name  string `yaml:"name" required:"true" doc:"For people."`
+	Role  string `yaml:"role" required:"true" enum:"viewer,editor,admin" doc:"A viewer reads, an editor changes too, an admin manages access too."`
+	Token string `yaml:"token" required:"true" doc:"The secret, sent as Authorization: Bearer."`
+	Place document.Place
+}
+
+type retentionConfig struct {
+	Events time.Duration `yaml:"events" doc:"How long events are kept. Default 30d."`
+	Action time.Duration `yaml:"actions" doc:"How long actions are kept. Default 30d."`
+	Dedupe time.Duration `yaml:"dedupe" doc:"How long a message id is remembered. Default 24h."`
+	Place  document.Place
+}
+
+type sourceConfig struct {
+	Key   string        `yaml:"key" required:"true" doc:"Names the source in connections, logs and metrics."`
+	Kind  document.Text `yaml:"kind" required:"true" doc:"The vendor."`
+	Name  string        `yaml:"name" doc:"For people."`
+	Place document.Place
+}
+
+type environmentConfig struct {
+	Key         string                      `yaml:"key" required:"true" doc:"Names the environment in logs, metrics and the API."`
+	Partitions  int                         `yaml:"partitions" doc:"How many slices its users are spread over; fixed for the environment's life. Default 8."`
+	Destination destinationConfig           `yaml:"destination" doc:"Where actions go."`
+	Connections map[string]connectionConfig `yaml:"connections" doc:"The sources of this environment, by their keys."`
+	Rules       []document.Text             `yaml:"rules" doc:"Rule files, as patterns relative to this file."`
+	Place       document.Place
+}
+
+type destinationConfig struct {
+	Kind        string        `yaml:"kind" enum:"directory" doc:"directory: the built-in users and workflow runs."`
+	Concurrency int           `yaml:"concurrency" doc:"The most calls at once. Default 16."`
+	Timeout     time.Duration `yaml:"timeout" doc:"For one attempt. Default 10s."`
+	Retry       retryConfig   `yaml:"retry" doc:"When a failed action is tried again."`
+	Place       document.Place
+}
+
+type retryConfig struct {
+	Attempts int           `yaml:"attempts" doc:"The most attempts before an action is dead. Default 10."`
+	MaxAge   time.Duration `yaml:"max_age" doc:"The longest time after the decision in which an attempt may start. Default 24h."`
+	Min      time.Duration `yaml:"min" doc:"The first wait; it doubles. Default 1s."`
+	Max      time.Duration `yaml:"max" doc:"The longest wait. Default 15m."`
+}
+
+type connectionConfig struct {
+	WriteKeys     []string       `yaml:"write_keys" required:"true" doc:"The keys that senders post to; two while one is being replaced."`
+	Verify        *verify.Config `yaml:"verify" doc:"How the sender proves who it is. Without it the write key alone is the credential."`
+	IdentifyUsers bool           `yaml:"identify_users" doc:"Every identify event creates or updates its user, without a rule."`
+	Place         document.Place
+}
+
+// withDefaults fills what the file leaves out.
+func (c *config) withDefaults() {
+	fill(&c.Listen, "127.0.0.1:8080")
+	fill(&c.AdminListen, "127.0.0.1:8081")
+	fill(&c.Redis, "embedded")
+	fill(&c.Retention.Events, 30*24*time.Hour)
+	fill(&c.Retention.Action, 30*24*time.Hour)
+	fill(&c.Retention.Dedupe, 24*time.Hour)
+	for i := range c.Environments {
+		c.Environments[i].withDefaults()
+	}
+}
+
+const defaultPartitions = 8
+
+func (e *environmentConfig) withDefaults() {
+	fill(&e.Partitions, defaultPartitions)
+	d := &e.Destination
+	fill(&d.Kind, "directory")
+	fill(&d.Concurrency, engine.DefaultPolicy.Concurrency)
+	fill(&d.Timeout, engine.DefaultPolicy.Timeout)
+	fill(&d.Retry.Attempts, engine.DefaultPolicy.Retry.Attempts)
+	fill(&d.Retry.MaxAge, engine.DefaultPolicy.Retry.MaxAge)
+	fill(&d.Retry.Min, engine.DefaultPolicy.Retry.Min)
+	fill(&d.Retry.Max, engine.DefaultPolicy.Retry.Max)
+}
+
+func fill[T comparable](value *T, otherwise T) {
+	var zero T
+	if *value == zero {
+		*value = otherwise
+	}
+}

@@ -1,0 +1,308 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"switchyard/adapters"
+	"switchyard/adapters/verify"
+	"switchyard/engine"
+	"switchyard/engine/redislog"
+	"switchyard/httpapi"
+	"switchyard/rules"
+	"switchyard/rules/document"
+)
+
+// plan is a configuration with everything fallible done: parsed, checked, compiled. Making one touches nothing live.
+type plan struct {
+	config       *config
+	environments []*plannedEnvironment
+	sets         map[string]*rules.Set
+	// files are what it was made of, to be watched: the configuration and the rule files.
+	files []string
+	// patterns are the rule patterns as absolute paths; a new file that fits one is a change too.
+	patterns []string
+}
+
+type plannedEnvironment struct {
+	key         string
+	partitions  int
+	options     redislog.EnvOptions
+	destination string
+	policy      engine.Policy
+	connections []*plannedConnection
+}
+
+type plannedConnection struct {
+	engine.Connection
+	writeKeys []string
+	verify    verify.Config
+	receiver  *adapters.Receiver
+}
+
+// loader gathers problems, so that a person sees all of them at once.
+type loader struct {
+	plan     *plan
+	dir      string
+	problems document.Problems
+}
+
+// loadPlan reads and compiles a configuration file and its rules. The error is document.Problems when the files are
+// wrong.
+func loadPlan(file string, lookup document.Lookup) (*plan, error) {
+	source, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("the configuration can not be read: %w", err)
+	}
+	doc, err := document.Parse(file, source)
+	if err != nil {
+		return nil, err
+	}
+	cfg := &config{}
+	if err := doc.Decode(cfg, lookup); err != nil {
+		return nil, err
+	}
+	cfg.withDefaults()
+	l := &loader{dir: filepath.Dir(file), plan: &plan{config: cfg, sets: map[string]*rules.Set{}, files: []string{file}}}
+	l.listeners()
+	l.sources()
+	l.environments()
+	return l.plan, l.problems.Err()
+}
+
+func (l *loader) wrong(at document.Place, format string, values ...any) {
+	l.problems = append(l.problems, at.Problem(format, values...))
+}
+
+func (l *loader) listeners() {
+	c := l.plan.config
+	top := document.Place{}
+	if len(c.Sources) > 0 {
+		top = c.Sources[0].Place
+	}
+	for _, address := range []string{c.Listen, c.AdminListen} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			l.wrong(top, "%q is not an address such as 127.0.0.1:8080", address)
+		}
+	}
+	if len(c.Admin.Tokens) == 0 && !onLoopback(c.AdminListen) {
+		l.wrong(top, "admin_listen %s is not on loopback, so admin.tokens is needed: without tokens everybody who can reach it could read every event", c.AdminListen)
+	}
+	r := c.Retention
+	if r.Dedupe > r.Events {
+		l.wrong(r.Place, "retention.dedupe (%s) is longer than retention.events (%s): a repeat is recognised by the event it repeats", r.Dedupe, r.Events)
+	}
+	if r.Events < time.Minute || r.Action < time.Minute || r.Dedupe < 0 {
+		l.wrong(r.Place, "retention must be at least a minute")
+	}
+}
+
+// onLoopback reports whether an address can be reached from this machine only. A name is not looked up.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// A key is part of Redis keys, metric labels and paths.
+var keyPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+
+func (l *loader) key(at document.Place, what, key string, taken map[string]bool) {
+	switch {
+	case !keyPattern.MatchString(key):
+		l.wrong(at, "the key of %s must be 1 to 63 of a-z 0-9 _ - and begin with a letter or digit, not %q", what, key)
+	case taken[key]:
+		l.wrong(at, "there are two %ss with the key %q", strings.TrimPrefix(strings.TrimPrefix(what, "an "), "a "), key)
+	}
+	taken[key] = true
+}
+
+func (l *loader) sources() {
+	taken := map[string]bool{}
+	for _, source := range l.plan.config.Sources {
+		l.key(source.Place, "a source", source.Key, taken)
+		if _, known := adapters.Kinds[source.Kind.Value]; !known {
+			l.wrong(source.Kind.Place(), "there is no source kind %q%s; there are %s", source.Kind.Value,
+				nearest(source.Kind.Value, adapters.Names()), strings.Join(adapters.Names(), ", "))
+		}
+	}
+}
+
+func nearest(name string, known []string) string {
+	if match, ok := document.Nearest(name, known); ok {
+		return fmt.Sprintf(" (did you mean %q?)", match)
+	}
+	return ""
+}
+
+func (l *loader) environments() {
+	taken, writeKeys := map[string]bool{}, map[string]bool{}
+	for i := range l.plan.config.Environments {
+		e := &l.plan.config.Environments[i]
+		l.key(e.Place, "an environment", e.Key, taken)
+		if e.Partitions < 1 || e.Partitions > 1024 {
+			l.wrong(e.Place, "partitions must be 1 to 1024, not %d", e.Partitions)
+		}
+		retention := l.plan.config.Retention
+		planned := &plannedEnvironment{
+			key: e.Key, partitions: e.Partitions, destination: e.Destination.Kind, policy: l.policy(e.Destination),
+			options: redislog.EnvOptions{Events: retention.Events, Actions: retention.Action, Dedupe: retention.Dedupe},
+		}
+		for _, source := range sortedKeys(e.Connections) {
+			if connection := l.connection(e, source, writeKeys); connection != nil {
+				planned.connections = append(planned.connections, connection)
+			}
+		}
+		l.plan.environments = append(l.plan.environments, planned)
+		l.rules(e)
+	}
+}
+
+func (l *loader) policy(d destinationConfig) engine.Policy {
+	if d.Concurrency < 1 || d.Timeout <= 0 || d.Retry.Attempts < 1 || d.Retry.Min <= 0 || d.Retry.Max < d.Retry.Min {
+		l.wrong(d.Place, "a destination needs a concurrency and attempts of at least 1, a time-out above 0, and retry.min not above retry.max")
+	}
+	return engine.Policy{Concurrency: d.Concurrency, Timeout: d.Timeout, Retry: engine.Retry{
+		Attempts: d.Retry.Attempts, MaxAge: d.Retry.MaxAge, Min: d.Retry.Min, Max: d.Retry.Max,
+	}}
+}
+
+func (l *loader) connection(e *environmentConfig, source string, writeKeys map[string]bool) *plannedConnection {
+	c := e.Connections[source]
+	kind, name := "", ""
+	known := make([]string, len(l.plan.config.Sources))
+	for i, s := range l.plan.config.Sources {
+		known[i] = s.Key
+		if s.Key == source {
+			kind, name = s.Kind.Value, s.Name
+		}
+	}
+	if kind == "" {
+		l.wrong(c.Place, "there is no source %q%s; add it to sources", source, nearest(source, known))
+		return nil
+	}
+	for _, key := range c.WriteKeys {
+		if key == "" || writeKeys[key] {
+			l.wrong(c.Place, "a write key of %s is empty or used twice: it must name one connection", source)
+		}
+		writeKeys[key] = true
+	}
+	vendor, ok := adapters.Kinds[kind]
+	if !ok {
+		return nil // reported with its source
+	}
+	receiver, err := vendor.Receiver(verifyOf(c))
+	if err != nil {
+		l.wrong(c.Place, "connection %s: %v", source, err)
+		return nil
+	}
+	return &plannedConnection{
+		Connection: engine.Connection{
+			Environment: e.Key, Source: source, Kind: kind, Name: name,
+			IdentifyUsers: c.IdentifyUsers, Verified: c.Verify != nil,
+		},
+		writeKeys: c.WriteKeys, verify: verifyOf(c), receiver: receiver,
+	}
+}
+
+func verifyOf(c connectionConfig) verify.Config {
+	if c.Verify == nil {
+		return verify.Config{}
+	}
+	return *c.Verify
+}
+
+func (l *loader) rules(e *environmentConfig) {
+	var paths []string
+	for _, pattern := range e.Rules {
+		absolute := pattern.Value
+		if !filepath.IsAbs(absolute) {
+			absolute = filepath.Join(l.dir, absolute)
+		}
+		l.plan.patterns = append(l.plan.patterns, absolute)
+		found, err := filepath.Glob(absolute)
+		switch {
+		case err != nil:
+			l.wrong(pattern.Place(), "%q is not a file pattern: %v", pattern.Value, err)
+		case len(found) == 0:
+			l.wrong(pattern.Place(), "no file fits %q (looked in %s)", pattern.Value, l.dir)
+		}
+		sort.Strings(found)
+		for _, path := range found {
+			if !slices.Contains(paths, path) {
+				paths = append(paths, path)
+			}
+		}
+	}
+	l.plan.files = append(l.plan.files, paths...)
+	files, err := rules.LoadFiles(paths)
+	if err == nil {
+		l.plan.sets[e.Key], err = rules.Compile(e.Key, files)
+	}
+	l.add(err)
+}
+
+func (l *loader) add(err error) {
+	problems, ok := err.(document.Problems)
+	switch {
+	case err == nil:
+	case ok:
+		l.problems = append(l.problems, problems...)
+	default:
+		l.problems = append(l.problems, document.Problem{Message: err.Error()})
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// info is the plan as the management API shows it, without any secret.
+func (p *plan) info(book *rules.Book) []httpapi.EnvironmentInfo {
+	infos := make([]httpapi.EnvironmentInfo, len(p.environments))
+	for i, environment := range p.environments {
+		infos[i] = httpapi.EnvironmentInfo{
+			Key: environment.key, Partitions: environment.partitions, Destination: environment.destination,
+			Rules: func() []engine.RuleInfo { return book.Rules(environment.key) },
+		}
+		for _, c := range environment.connections {
+			infos[i].Connections = append(infos[i].Connections, httpapi.ConnectionInfo{
+				Source: c.Source, Name: c.Name, Kind: c.Kind, WriteKeys: masked(c.writeKeys),
+				Verified: c.Verified, Scheme: c.verify.Scheme, IdentifyUsers: c.IdentifyUsers,
+			})
+		}
+	}
+	return infos
+}
+
+// masked keeps the last four characters of long write keys, so that people can tell two apart.
+func masked(keys []string) []string {
+	shown := make([]string, len(keys))
+	for i, key := range keys {
+		shown[i] = "…"
+		if len(key) >= 12 {
+			shown[i] += key[len(key)-4:]
+		}
+	}
+	return shown
+}
+
+// door is the connection as senders meet it.
+func (c *plannedConnection) door(log engine.Appender) *httpapi.Door {
+	return &httpapi.Door{Connection: &c.Connection, Log: log, Receive: c.receiver.Receive, ReceiveCall: c.receiver.ReceiveCall}
+}

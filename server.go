@@ -1,0 +1,283 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"switchyard/adapters/deliver/directory"
+	"switchyard/adapters/spec"
+	"switchyard/engine"
+	"switchyard/engine/redislog"
+	"switchyard/httpapi"
+	"switchyard/rules"
+)
+
+// server is the running program: main introduces the rooms to each other here, and nowhere else.
+type server struct {
+	logger   *slog.Logger
+	registry *prometheus.Registry
+	metrics  *engine.Metrics
+
+	log *redislog.Log
+	// opened is log once it is there, for the admin listener, which is up before.
+	opened atomic.Pointer[redislog.Log]
+	book   *rules.Book
+	doors  *httpapi.Doors
+	engine *engine.Engine
+	plan   atomic.Pointer[plan]
+
+	ingest, admin listening
+	draining      atomic.Bool
+}
+
+// newServer opens the store and makes everything that does not depend on the plan. It waits for a Redis that is away,
+// and says so, until ctx ends.
+func newServer(ctx context.Context, p *plan, logger *slog.Logger) (*server, error) {
+	s := &server{logger: logger, registry: prometheus.NewRegistry(), book: &rules.Book{}, doors: &httpapi.Doors{}}
+	s.metrics = engine.NewMetrics(s.registry)
+	s.plan.Store(p)
+	if err := s.listenAdmin(p); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.log, err = s.openLog(ctx, p.config.Redis); err != nil {
+		return nil, errors.Join(err, s.admin.stop(time.Second))
+	}
+	s.opened.Store(s.log)
+	s.engine = engine.New(engine.Options{
+		Consumer: consumerName(), Decider: s.decider(), Names: s.log, Trimmer: s.log, Metrics: s.metrics, Logger: logger,
+	})
+	s.collect()
+	return s, nil
+}
+
+// consumerName tells this process from the others that share the log, and from its own earlier lives.
+func consumerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s-%d-%d", host, os.Getpid(), time.Now().UnixNano())
+}
+
+func (s *server) decider() engine.Decider {
+	return engine.Pipeline(engine.IdentifySwitch(s.identifies), s.book)
+}
+
+func (s *server) identifies(environment, source string) bool {
+	for _, e := range s.plan.Load().environments {
+		if e.key != environment {
+			continue
+		}
+		for _, c := range e.connections {
+			if c.Source == source {
+				return c.IdentifyUsers
+			}
+		}
+	}
+	return false
+}
+
+func (s *server) openLog(ctx context.Context, url string) (*redislog.Log, error) {
+	count := func(op string) { s.metrics.RedisErrors.WithLabelValues(op).Inc() }
+	for {
+		log, err := redislog.Open(ctx, redislog.Options{URL: url, OnError: count})
+		if err == nil {
+			return log, nil
+		}
+		if !errors.Is(err, engine.ErrUnavailable) {
+			return nil, err
+		}
+		s.logger.Warn("Redis does not answer; trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (s *server) collect() {
+	b := thisBuild()
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "switchyard_build_info", Help: "What this process is; always 1.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "goversion": b.Go},
+	})
+	info.Set(1)
+	s.registry.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		engine.BacklogCollector(s.environmentKeys, s.backlog), engine.RuleCollector(s.book.All))
+}
+
+func (s *server) environmentKeys() []string {
+	var keys []string
+	for _, e := range s.plan.Load().environments {
+		keys = append(keys, e.key)
+	}
+	return keys
+}
+
+func (s *server) backlog(ctx context.Context, environment string) (engine.Backlog, error) {
+	stats, err := s.log.Stats(ctx, environment)
+	return engine.Backlog{Pending: stats.Pending, LanesWaiting: stats.LanesWaiting, Dead: stats.Dead}, err
+}
+
+// apply makes a plan the live one. What can fail, the meeting with the store, comes first; then pointers are swapped.
+func (s *server) apply(ctx context.Context, p *plan) error {
+	stores := make(map[string]*redislog.Environment, len(p.environments))
+	for _, e := range p.environments {
+		store, err := s.log.Environment(ctx, e.key, e.partitions, e.options)
+		if err != nil {
+			return fmt.Errorf("environment %s: %w", e.key, err)
+		}
+		stores[e.key] = store
+	}
+	doors := map[string]*httpapi.Door{}
+	for _, e := range p.environments {
+		for _, c := range e.connections {
+			for _, key := range c.writeKeys {
+				doors[key] = c.door(stores[e.key])
+			}
+		}
+	}
+	before := s.plan.Swap(p)
+	s.book.Swap(p.sets)
+	for _, e := range p.environments {
+		s.engine.Run(e.key, e.partitions, stores[e.key], engine.NewTarget(e.destination, directory.New(s.log.Directory(), nil), e.policy))
+	}
+	s.doors.Swap(doors)
+	for _, e := range before.environments {
+		if stores[e.key] == nil {
+			s.engine.Drop(e.key)
+		}
+	}
+	return nil
+}
+
+func (s *server) listenAdmin(p *plan) error {
+	app := httpapi.NewAdmin(httpapi.AdminOptions{
+		Log:          s.readable,
+		Environments: func() []httpapi.EnvironmentInfo { return s.plan.Load().info(s.book) },
+		Tokens:       func() []httpapi.Token { return s.plan.Load().config.tokens() },
+		Ready:        s.ready,
+		Gatherer:     s.registry,
+		Logger:       s.logger,
+	})
+	return s.admin.start(p.config.AdminListen, app)
+}
+
+// readable is the log for readers; a nil interface until it is open.
+func (s *server) readable() httpapi.Log {
+	if log := s.opened.Load(); log != nil {
+		return log
+	}
+	return nil
+}
+
+func (s *server) listenIngest() error {
+	return s.ingest.start(s.plan.Load().config.Listen, httpapi.NewIngest(httpapi.IngestOptions{
+		Doors: s.doors, Acceptor: &engine.Acceptor{Metrics: s.metrics}, Metrics: s.metrics, Logger: s.logger,
+		WriteKeyOf: spec.WriteKeyOf,
+	}))
+}
+
+// ready is whether senders should be sent here.
+func (s *server) ready(ctx context.Context) error {
+	switch {
+	case s.draining.Load():
+		return errors.New("shutting down")
+	case s.ingest.address() == "":
+		return errors.New("starting: Redis has not answered yet")
+	}
+	return s.opened.Load().Ping(ctx)
+}
+
+// drainTime is how long a stop may take: requests being answered and calls under way are finished.
+const drainTime = 25 * time.Second
+
+// stop drains: no new requests, no new claims, what is under way is finished, then the connections are closed.
+func (s *server) stop() {
+	s.draining.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	err := s.ingest.stop(drainTime)
+	s.engine.Stop(ctx)
+	err = errors.Join(err, s.log.Close(), s.admin.stop(time.Second))
+	if err != nil {
+		s.logger.Warn("the stop was not clean", "error", err)
+	}
+}
+
+// app is a Fiber app as far as main needs to know it.
+type app interface {
+	Listener(net.Listener) error
+	ShutdownWithTimeout(time.Duration) error
+}
+
+// listening is one listener with its app.
+type listening struct {
+	app  app
+	addr atomic.Pointer[string]
+	done chan error
+}
+
+func (l *listening) start(address string, app app) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("can not listen on %s: %w", address, err)
+	}
+	l.app, l.done = app, make(chan error, 1)
+	actual := listener.Addr().String()
+	l.addr.Store(&actual)
+	go func() { l.done <- app.Listener(listener) }()
+	return nil
+}
+
+// address is where it listens; "" before the start.
+func (l *listening) address() string {
+	if actual := l.addr.Load(); actual != nil {
+		return *actual
+	}
+	return ""
+}
+
+func (l *listening) stop(timeout time.Duration) error {
+	if l.app == nil {
+		return nil
+	}
+	return l.app.ShutdownWithTimeout(timeout)
+}
+
+func (c *config) tokens() []httpapi.Token {
+	tokens := make([]httpapi.Token, len(c.Admin.Tokens))
+	for i, token := range c.Admin.Tokens {
+		tokens[i] = httpapi.Token{Name: token.Name, Role: httpapi.Role(token.Role), Secret: token.Token}
+	}
+	return tokens
+}
+
+// warnings are what an operator must know about the way this server runs.
+func (s *server) warnings() {
+	if s.log.Embedded() {
+		s.logger.Warn(strings.Join([]string{
+			"THE EMBEDDED STORE KEEPS NOTHING: events, users and logs are gone when this process ends.",
+			"Set redis: redis://… in the configuration, or --redis, for anything but a trial.",
+		}, " "))
+	}
+	for _, e := range s.plan.Load().environments {
+		for _, c := range e.connections {
+			if !c.Verified {
+				s.logger.Warn("a connection is not verified: whoever knows its write key can send", "environment", e.key, "source", c.Source)
+			}
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const bareSignup = `{"type":"track","event":"user-signed-up","userId":"sam10","messageId":"%s","properties":{"recipients":["sam10"],"plan":"pro"}}`
+const inlineSignup = `{"type":"track","event":"user-signed-up","userId":"sam10","messageId":"%s","properties":{"recipients":[{"id":"sam10","name":"Sam Seely","email":"sam@example.com"}],"plan":"pro"}}`
+
+func TestSignup(t *testing.T) {
+	onBothStores(t, func(t *testing.T, redis string) {
+		i := start(t, redis, signup)
+
+		i.post("api-key", fmt.Sprintf(bareSignup, "m-1"), 200)
+		before := i.settled("m-1")
+		if len(before.Actions) != 1 || before.Actions[0].Status != "skipped" || before.Actions[0].Reason != "unknown user: sam10" {
+			t.Errorf("before anybody identified sam10: %+v", before)
+		}
+		if missing := i.do("GET", i.admin+testEnvironment+"/users/sam10", ""); missing.Status != 404 {
+			t.Errorf("a bare id must not make a user: %d %s", missing.Status, missing.Body)
+		}
+
+		first := i.post("api-key", fmt.Sprintf(inlineSignup, "m-2"), 200)
+		if want := `{"success":true,"accepted":1,"duplicates":0,"invalid":0}`; first.Body != want {
+			t.Errorf("answered %s, want %s", first.Body, want)
+		}
+		matched := i.settled("m-2")
+		if matched.Outcome != "matched" || len(matched.Actions) != 1 || matched.Actions[0].Status != "succeeded" {
+			t.Errorf("with who Sam is: %+v", matched)
+		}
+		var user struct {
+			Traits map[string]any `json:"traits"`
+		}
+		i.get(testEnvironment+"/users/sam10", &user)
+		if user.Traits["name"] != "Sam Seely" || user.Traits["email"] != "sam@example.com" {
+			t.Errorf("sam10 is %v", user.Traits)
+		}
+
+		again := i.post("api-key", fmt.Sprintf(inlineSignup, "m-2"), 200)
+		if want := `{"success":true,"accepted":0,"duplicates":1,"invalid":0}`; again.Body != want {
+			t.Errorf("the repeat was answered %s, want %s", again.Body, want)
+		}
+		repeat := i.settled("m-2")
+		if repeat.ID == matched.ID || repeat.Outcome != "duplicate" || len(repeat.Actions) != 0 {
+			t.Errorf("the repeat: %+v", repeat)
+		}
+
+		var runs struct{ Items []map[string]any }
+		i.get(testEnvironment+"/actions?status=succeeded&action=trigger", &runs)
+		if len(runs.Items) != 1 {
+			t.Errorf("%d runs of the workflow, want 1: %v", len(runs.Items), runs.Items)
+		}
+	})
+}
+
+func TestQuickstart(t *testing.T) {
+	onBothStores(t, func(t *testing.T, redis string) {
+		files := map[string]string{}
+		for _, name := range []string{"switchyard.yaml", "story.json", "rules/welcome.yaml", "rules/billing.yaml"} {
+			text, err := quickstart.ReadFile("examples/quickstart/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[name] = string(text)
+		}
+		i := start(t, redis, files)
+		var out bytes.Buffer
+		if err := tell(t.Context(), i.server, i.dir, &out); err != nil {
+			t.Fatalf("%v\n%s", err, &out)
+		}
+		if want := "demo: 10 events, 7 actions succeeded, 0 failed\n"; !strings.HasSuffix(out.String(), want) {
+			t.Errorf("the demo ends with\n%s\nwant %s", &out, want)
+		}
+	})
+}
+
+func TestDemoOnce(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if code := run([]string{"demo", "--once"}, &stdout, &stderr); code != exitGood {
+		t.Fatalf("exit %d\n%s\n%s", code, &stdout, &stderr)
+	}
+	lines := strings.Split(strings.TrimSpace(stdout.String()), "\n")
+	if last := lines[len(lines)-1]; !regexp.MustCompile(`^demo: \d+ events, \d+ actions succeeded, 0 failed$`).MatchString(last) {
+		t.Errorf("the last line is %q", last)
+	}
+	if !strings.Contains(stderr.String(), "KEEPS NOTHING") {
+		t.Errorf("nothing warns of the embedded store: %s", &stderr)
+	}
+}
+
+// The README's own first rule, exactly as it stands there.
+func TestReadmeFirstRule(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("%d YAML blocks in the README, want the configuration and the rules", len(blocks))
+	}
+	i := start(t, "embedded", map[string]string{"switchyard.yaml": blocks[0][1], "rules.yaml": blocks[1][1]})
+	event := regexp.MustCompile(`shop-write-key -d '(.*?)'`).FindStringSubmatch(string(readme))
+	if event == nil {
+		t.Fatal("the README posts nothing")
+	}
+	i.post("shop-write-key", event[1], 200)
+	var actions struct {
+		Items []actionRecord `json:"items"`
+	}
+	eventually(t, "both actions succeeded", func() bool {
+		i.get("/api/v1/environments/development/actions?user_id=ann&status=succeeded", &actions)
+		return len(actions.Items) == 2
+	})
+	i.get("/api/v1/environments/development/users/ann", &struct{}{})
+}
+
+func TestSend(t *testing.T) {
+	i := start(t, "embedded", signup)
+	event := filepath.Join(t.TempDir(), "event.json")
+	if err := os.WriteFile(event, []byte(fmt.Sprintf(inlineSignup, "sent-1")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	to := i.ingest + "/v1/receive/web-key"
+	if code := run([]string{"send", "--to", to, "--kind", "segment", "--secret", "web-secret", event}, &stdout, &stderr); code != exitGood {
+		t.Fatalf("exit %d: %s", code, &stderr)
+	}
+	if want := `{"success":true,"accepted":1,"duplicates":0,"invalid":0}` + "\n"; stdout.String() != want {
+		t.Errorf("printed %q", &stdout)
+	}
+	if record := i.settled("sent-1"); record.Outcome != "matched" {
+		t.Errorf("%+v", record)
+	}
+	stderr.Reset()
+	if code := run([]string{"send", event, "--to", to, "--kind", "segment", "--secret", "wrong"}, &stdout, &stderr); code != exitProblems || !strings.Contains(stderr.String(), "401") {
+		t.Errorf("a wrong secret: exit %d: %s", code, &stderr)
+	}
+	if strings.Contains(stderr.String(), "web-key") {
+		t.Errorf("the write key is printed: %s", &stderr)
+	}
+}
+
+func TestSDKDoor(t *testing.T) {
+	i := start(t, "embedded", signup)
+	basic := []string{"Authorization", "Basic YXBpLWtleTo="} // api-key:
+	for _, test := range []struct {
+		name, path, body string
+		headers          []string
+		status           int
+	}{
+		{"batch, Basic", "/v1/batch", `{"batch":[{"type":"identify","userId":"kim","messageId":"s-1","traits":{"email":"kim@example.com"}}],"sentAt":"2026-01-05T00:00:00Z"}`, basic, 200},
+		{"track, write key in the body", "/v1/track", `{"writeKey":"api-key","event":"clicked","userId":"kim","messageId":"s-2"}`, nil, 200},
+		{"page", "/v1/page", `{"name":"Home","userId":"kim","messageId":"s-3"}`, basic, 200},
+		{"a verified connection is not opened by its write key", "/v1/track", `{"writeKey":"web-key","event":"x","userId":"kim"}`, nil, 401},
+		{"no key", "/v1/track", `{"event":"x"}`, nil, 401},
+		{"unknown key", "/v1/track", `{"writeKey":"nobody","event":"x"}`, nil, 401},
+	} {
+		answer := i.do(http.MethodPost, i.ingest+test.path, test.body, test.headers...)
+		if answer.Status != test.status || test.status == 200 && answer.Body != `{"success":true}` {
+			t.Errorf("%s: %d %s", test.name, answer.Status, answer.Body)
+		}
+	}
+	if record := i.settled("s-1"); len(record.Actions) != 1 || record.Actions[0].Rule != "identify_users" || record.Actions[0].Status != "succeeded" {
+		t.Errorf("the identify switch: %+v", record)
+	}
+	if record := i.settled("s-2"); record.Type != "track" || record.Name != "clicked" {
+		t.Errorf("track: %+v", record)
+	}
+	if record := i.settled("s-3"); record.Type != "page" || record.Name != "Home" {
+		t.Errorf("page: %+v", record)
+	}
+}
+
+func mustJSON(t *testing.T, value any) string {
+	t.Helper()
+	doc, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(doc)
+}
