@@ -191,7 +191,7 @@ admin:
 		{"GET", "/api/v1/environments", "Basic read-secret", 401},
 		{"GET", "/api/v1/environments", "Bearer read-secret", 200},
 		{"DELETE", testEnvironment + "/users/x", "Bearer read-secret", 403},
-		{"DELETE", testEnvironment + "/users/x", "Bearer edit-secret", 204},
+		{"DELETE", testEnvironment + "/users/x", "Bearer edit-secret", 404},
 		{"GET", "/healthz", "", 200},
 		{"GET", "/readyz", "", 200},
 		{"GET", "/metrics", "", 200},

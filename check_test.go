@@ -108,7 +108,7 @@ func TestCheckShowsTheRuleUnderACaret(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	lines := strings.Split(stdout.String(), "\n")
-	if len(lines) < 3 || !strings.Contains(lines[0], "rules.yaml:3:31: ") || !strings.Contains(lines[0], `did you mean "user_id"?`) {
+	if len(lines) < 3 || !strings.Contains(lines[0], "rules.yaml:3:31: ") || !strings.Contains(lines[0], `did you mean user_id?`) {
 		t.Fatalf("printed\n%s", &stdout)
 	}
 	if at, caret := strings.Index(lines[1], "usr_id"), strings.Index(lines[2], "^"); at < 0 || at != caret {

@@ -29,6 +29,8 @@ type plan struct {
 	files []string
 	// patterns are the rule patterns as absolute paths; a new file that fits one is a change too.
 	patterns []string
+	// made is the fingerprint of the files when they were read.
+	made string
 }
 
 type plannedEnvironment struct {
@@ -74,6 +76,7 @@ func loadPlan(file string, lookup document.Lookup) (*plan, error) {
 	l.listeners()
 	l.sources()
 	l.environments()
+	l.plan.made = l.plan.fingerprint()
 	return l.plan, l.problems.Err()
 }
 

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -18,13 +16,10 @@ import (
 const watchEvery = time.Second
 
 // reloadOnChange makes a plan anew on SIGHUP and whenever a file has changed, and applies it when it is good.
-func (s *server) reloadOnChange(ctx context.Context, load func() (*plan, error)) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+func (s *server) reloadOnChange(ctx context.Context, load func() (*plan, error), hangup <-chan os.Signal) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
-	seen := s.plan.Load().fingerprint()
+	seen := s.plan.Load().made
 	for {
 		select {
 		case <-ctx.Done():
@@ -40,8 +35,8 @@ func (s *server) reloadOnChange(ctx context.Context, load func() (*plan, error))
 			}
 			seen = now
 			s.reload(ctx, load, "a file changed")
-			if after := s.plan.Load(); !slices.Equal(after.files, before.files) {
-				seen = after.fingerprint() // other files are watched from here on
+			if after := s.plan.Load(); after != before {
+				seen = after.made // which may be of other files
 			}
 		}
 	}

@@ -60,10 +60,14 @@ func runServer(ctx context.Context, options serving, logger *slog.Logger, starte
 		return err
 	}
 	defer s.stop()
+	// Asked for before anybody knows that we are up: a SIGHUP that finds nobody ends the process.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	if err := s.begin(ctx, p); err != nil {
 		return err
 	}
-	go s.reloadOnChange(ctx, load)
+	go s.reloadOnChange(ctx, load, hangup)
 	if started != nil {
 		go started(s)
 	}

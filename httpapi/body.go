@@ -25,15 +25,44 @@ var (
 	badGzip = &failure{Status: fiber.StatusBadRequest, Code: "bad_gzip", Message: "the body is not valid gzip"}
 )
 
+// maxDrain is how much of a body that is too large is read and thrown away: a sender that is still writing when the
+// connection closes sees a reset instead of the 413.
+const maxDrain = 64 << 20
+
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// wholeBody reads the body before anything else looks at the request. Fiber would do so by itself, but answers one that
+// is too large by closing the connection, and what is left of a stream would be taken for the next request.
+func wholeBody(c *fiber.Ctx) error {
+	stream := c.Request().BodyStream()
+	if stream == nil {
+		return c.Next()
+	}
+	body := bodies.Get().(*bytes.Buffer)
+	defer bodies.Put(body)
+	body.Reset()
+	n, err := io.Copy(body, io.LimitReader(stream, maxBody+1))
+	if n > maxBody {
+		_, _ = io.CopyN(io.Discard, stream, maxDrain) // whether it ends or not, the answer is the same
+		c.Context().SetConnectionClose()
+	}
+	c.Request().SetBodyRaw(body.Bytes())
+	switch {
+	case n > maxBody:
+		return tooLarge
+	case err != nil:
+		c.Context().SetConnectionClose()
+		return &failure{Status: fiber.StatusBadRequest, Code: "incomplete_body", Message: "the body ended early"}
+	}
+	return c.Next()
+}
+
 // bodyOf is the request's body after decompression. Gzip is recognised by its first bytes, because some SDKs send it
 // without saying so; any other content encoding is refused, with 400, for senders give up on 415.
 //
 // The result is lent: it is Fiber's memory, valid until the handler returns.
 func bodyOf(c *fiber.Ctx) ([]byte, error) {
 	raw := c.Request().Body() // not c.Body(), which inflates without a bound
-	if len(raw) > maxBody {
-		return nil, tooLarge
-	}
 	if len(raw) >= 2 && raw[0] == 0x1f && raw[1] == 0x8b {
 		return gunzip(raw)
 	}

@@ -34,8 +34,11 @@ func NewIngest(options IngestOptions) *fiber.App {
 	app := fiber.New(fiber.Config{
 		AppName:               "switchyard",
 		BodyLimit:             maxBody,
+		StreamRequestBody:     true, // read by wholeBody
 		DisableStartupMessage: true,
-		ErrorHandler:          errorHandler(options.Logger),
+		// A multipart body would be written to temporary files, whatever its size.
+		DisablePreParseMultipartForm: true,
+		ErrorHandler:                 errorHandler(options.Logger),
 		// A sender that dribbles its body holds a connection for this long and no longer.
 		ReadTimeout:  30 * time.Second,
 		WriteTimeout: 30 * time.Second,
@@ -43,30 +46,40 @@ func NewIngest(options IngestOptions) *fiber.App {
 		// A Server header would tell a stranger what to attack.
 		ServerHeader: "",
 	})
-	app.Use(recover.New())
-	app.Head("/v1/receive/:key", in.timed(in.receive))
-	app.Add(fiber.MethodPost, "/v1/receive/:key", in.timed(in.receive))
-	app.Add(fiber.MethodPut, "/v1/receive/:key", in.timed(in.receive))
-	app.Add(fiber.MethodPatch, "/v1/receive/:key", in.timed(in.receive))
+	app.Use(in.observe, recover.New(), wholeBody)
+	for _, method := range []string{fiber.MethodHead, fiber.MethodPost, fiber.MethodPut, fiber.MethodPatch} {
+		app.Add(method, "/v1/receive/:key", in.receive)
+	}
 	for _, call := range []string{"track", "identify", "page", "screen", "group", "alias", "batch"} {
-		app.Post("/v1/"+call, in.timed(in.call(call)))
+		app.Post("/v1/"+call, in.call(call))
 	}
 	return app
 }
 
 type ingest struct{ IngestOptions }
 
-// timed observes the time to the answer, and counts requests that were refused.
-func (in *ingest) timed(handler func(*fiber.Ctx) (*Door, error)) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		started := time.Now()
-		door, err := handler(c)
-		if err != nil {
-			in.reject(door, err)
-		}
-		in.Metrics.Ingest.Observe(time.Since(started).Seconds())
-		return err
+// observe times every request and counts the refused ones, by the connection that they reached.
+func (in *ingest) observe(c *fiber.Ctx) error {
+	started := time.Now()
+	err := c.Next()
+	if err != nil {
+		door, _ := c.Locals(localDoor).(*Door)
+		in.reject(door, err)
 	}
+	in.Metrics.Ingest.Observe(time.Since(started).Seconds())
+	return err
+}
+
+const localDoor = "door"
+
+// find is the door of a write key, remembered for observe.
+func (in *ingest) find(c *fiber.Ctx, writeKey string) (*Door, error) {
+	door := in.Doors.find(writeKey)
+	if door == nil {
+		return nil, unknownKey
+	}
+	c.Locals(localDoor, door)
+	return door, nil
 }
 
 func (in *ingest) reject(door *Door, err error) {
@@ -86,27 +99,27 @@ var (
 )
 
 // receive is every vendor's webhook. A HEAD or an empty body is a probe: the vendor asks whether anybody is here.
-func (in *ingest) receive(c *fiber.Ctx) (*Door, error) {
+func (in *ingest) receive(c *fiber.Ctx) error {
 	key, err := url.PathUnescape(c.Params("key"))
 	if err != nil {
-		return nil, unknownKey
+		return unknownKey
 	}
-	door := in.Doors.find(key)
-	if door == nil {
-		return nil, unknownKey
+	door, err := in.find(c, key)
+	if err != nil {
+		return err
 	}
 	body, err := bodyOf(c)
 	if err != nil {
-		return door, err
+		return err
 	}
 	if c.Method() == fiber.MethodHead || len(body) == 0 {
-		return door, c.JSON(receiveReply{Success: true})
+		return c.JSON(receiveReply{Success: true})
 	}
 	receipt, err := in.accept(c, door, body, door.Receive)
 	if err != nil {
-		return door, err
+		return err
 	}
-	return door, c.JSON(receiveReply{true, receipt.Accepted, receipt.Duplicates, receipt.Invalid})
+	return c.JSON(receiveReply{true, receipt.Accepted, receipt.Duplicates, receipt.Invalid})
 }
 
 type receiveReply struct {
@@ -121,30 +134,30 @@ type callReply struct {
 }
 
 // call is one call of a Segment-compatible SDK.
-func (in *ingest) call(name string) func(*fiber.Ctx) (*Door, error) {
-	return func(c *fiber.Ctx) (*Door, error) {
+func (in *ingest) call(name string) fiber.Handler {
+	return func(c *fiber.Ctx) error {
 		body, err := bodyOf(c)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		key := basicUser(c)
 		if key == "" {
 			key = in.WriteKeyOf(body)
 		}
 		if key == "" {
-			return nil, noWriteKey
+			return noWriteKey
 		}
-		door := in.Doors.find(key)
-		if door == nil {
-			return nil, unknownKey
+		door, err := in.find(c, key)
+		if err != nil {
+			return err
 		}
 		_, err = in.accept(c, door, body, func(request *engine.Request, now time.Time) (engine.Batch, error) {
 			return door.ReceiveCall(name, request, now)
 		})
 		if err != nil {
-			return door, err
+			return err
 		}
-		return door, c.JSON(callReply{true})
+		return c.JSON(callReply{true})
 	}
 }
 
