@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"switchyard/engine"
 )
 
@@ -95,14 +93,17 @@ func (in *Inbox) recover() { in.recovering, in.cursor = true, "0-0" }
 func (in *Inbox) claim(ctx context.Context, max int, wait time.Duration) ([]entry, error) {
 	if in.recovering {
 		found, err := in.takeOver(ctx, 0, max)
-		if err != nil || len(found) > 0 {
-			return found, err
+		if err != nil {
+			return nil, err
 		}
-		in.recovering, in.searched = false, time.Now()
+		in.recovering, in.searched = in.cursor != "0-0", time.Now()
+		if len(found) > 0 {
+			return found, nil
+		}
 		in.sweep(ctx)
 	}
 	if time.Since(in.searched) > searchEvery {
-		in.searched, in.cursor = time.Now(), "0-0"
+		in.searched = time.Now()
 		found, err := in.takeOver(ctx, in.log.options.Lease, max)
 		if err != nil || len(found) > 0 {
 			return found, err
@@ -123,8 +124,8 @@ func (in *Inbox) takeOver(ctx context.Context, idle time.Duration, max int) ([]e
 			return nil, errors.New("unexpected reply to XAUTOCLAIM")
 		}
 		// Entries that were deleted while pending are dropped by the server, or come without fields from an older one.
-		found, err := in.undecided(ctx, entries(reply[1]))
 		in.cursor = text(reply[0])
+		found, err := in.undecided(ctx, entries(reply[1]))
 		if err != nil || len(found) > 0 || in.cursor == "0-0" {
 			return found, err
 		}
@@ -133,23 +134,10 @@ func (in *Inbox) takeOver(ctx context.Context, idle time.Duration, max int) ([]e
 
 // fresh claims what nobody has claimed yet, and waits for it.
 func (in *Inbox) fresh(ctx context.Context, max int, wait time.Duration) ([]entry, error) {
-	block := min(wait, claimBlock, in.log.options.Lease/3, in.log.options.Timeout/2)
 	for {
-		reply, err := in.log.client.Do(ctx, "XREADGROUP", "GROUP", group, in.consumer, "COUNT", max,
-			"BLOCK", maxMillisecond(block), "STREAMS", in.keys.events(), ">").Slice()
-		if errors.Is(err, redis.Nil) {
-			return nil, nil
-		}
-		if err != nil || len(reply) == 0 {
-			return nil, err
-		}
-		stream, _ := reply[0].([]any)
-		if len(stream) != 2 {
-			return nil, errors.New("unexpected reply to XREADGROUP")
-		}
-		claimed := entries(stream[1])
-		if !in.replaying {
-			return claimed, nil
+		claimed, err := in.readGroup(ctx, max, wait)
+		if err != nil || len(claimed) == 0 || !in.replaying {
+			return claimed, err
 		}
 		found, err := in.undecided(ctx, claimed)
 		in.replaying = err != nil || len(found) < len(claimed)
@@ -159,8 +147,25 @@ func (in *Inbox) fresh(ctx context.Context, max int, wait time.Duration) ([]entr
 	}
 }
 
-// maxMillisecond is a BLOCK time: 0 would wait for ever.
-func maxMillisecond(wait time.Duration) int64 { return max(wait.Milliseconds(), 1) }
+func (in *Inbox) readGroup(ctx context.Context, max int, wait time.Duration) ([]entry, error) {
+	args := []any{"XREADGROUP", "GROUP", group, in.consumer, "COUNT", max}
+	block := min(wait, claimBlock, in.log.options.Lease/3, in.log.options.Timeout/2)
+	if block >= time.Millisecond { // BLOCK 0 would wait for ever
+		args = append(args, "BLOCK", block.Milliseconds())
+	}
+	reply, err := in.log.client.Do(ctx, append(args, "STREAMS", in.keys.events(), ">")...).Slice()
+	if gone(err) || err == nil && len(reply) == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	stream, _ := reply[0].([]any)
+	if len(stream) != 2 {
+		return nil, errors.New("unexpected reply to XREADGROUP")
+	}
+	return entries(stream[1]), nil
+}
 
 // undecided acknowledges entries that are decided, or gone, and returns the others.
 func (in *Inbox) undecided(ctx context.Context, claimed []entry) ([]entry, error) {

@@ -1,0 +1,116 @@
+// Package redistest starts a real redis-server for a test, which may stop it, kill it and start it again.
+package redistest
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Server is a redis-server of one test, on a free port of the loopback interface, with an append-only file that is
+// synced at every write: what it answered it still has after Kill and Restart.
+type Server struct {
+	t       testing.TB
+	dir     string
+	port    int
+	args    []string
+	command *exec.Cmd
+	output  bytes.Buffer
+}
+
+// Start starts a server with further arguments of redis-server, such as "--maxmemory", "1mb", and ends it with the test.
+// Without a redis-server the test is skipped, or fails when CI=true.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("redis-server is not installed")
+		}
+		t.Skip("redis-server is not installed")
+	}
+	s := &Server{t: t, dir: t.TempDir(), port: freePort(t), args: args}
+	s.Restart()
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// URL is where it listens.
+func (s *Server) URL() string { return "redis://127.0.0.1:" + strconv.Itoa(s.port) }
+
+// Port is the port that it listens on.
+func (s *Server) Port() int { return s.port }
+
+// Restart starts it, again on the same port with the same files, and waits until it answers.
+func (s *Server) Restart() {
+	s.t.Helper()
+	args := append([]string{
+		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "",
+		"--appendonly", "yes", "--appendfsync", "always", "--logfile", filepath.Join(s.dir, "redis.log"),
+	}, s.args...)
+	s.command = exec.Command("redis-server", args...)
+	s.command.Stdout, s.command.Stderr = &s.output, &s.output
+	if err := s.command.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if s.answers() {
+			return
+		}
+	}
+	log, _ := os.ReadFile(filepath.Join(s.dir, "redis.log"))
+	s.t.Fatalf("redis-server does not answer\n%s%s", s.output.Bytes(), log)
+}
+
+// answers reports whether it is done loading: until then it answers PING with an error.
+func (s *Server) answers() bool {
+	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", s.port), time.Second)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		return false
+	}
+	reply := make([]byte, 5)
+	n, _ := conn.Read(reply)
+	return n > 0 && (reply[0] == '+' || bytes.HasPrefix(reply, []byte("-NOAU")))
+}
+
+// Stop ends it in good order.
+func (s *Server) Stop() { s.end(syscall.SIGTERM) }
+
+// Kill ends it without a warning, as a crash does.
+func (s *Server) Kill() { s.end(syscall.SIGKILL) }
+
+// Freeze stops it from answering without closing a connection, until Thaw.
+func (s *Server) Freeze() { _ = s.command.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw lets it go on.
+func (s *Server) Thaw() { _ = s.command.Process.Signal(syscall.SIGCONT) }
+
+func (s *Server) end(signal syscall.Signal) {
+	if s.command == nil {
+		return
+	}
+	_ = s.command.Process.Signal(signal)
+	_ = s.command.Wait()
+	s.command = nil
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
