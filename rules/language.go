@@ -172,6 +172,9 @@ func (l *language) problem(text document.Text, err error, brackets *bracketed) *
 	located.From = brackets.written(located.From)
 	if strings.HasPrefix(located.Message, "unexpected token EOF") {
 		located.From = len(text.Value)
+		if text.CutByComment() {
+			return at(text, located.From, "the expression ends too early: # after a space begins a comment in YAML; put the expression in quotes")
+		}
 	}
 	if number := tooLarge.FindStringSubmatch(located.Message); number != nil {
 		located.From = max(0, utf8.RuneCountInString(text.Value[:max(0, strings.Index(text.Value, number[1]))]))

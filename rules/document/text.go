@@ -45,6 +45,18 @@ func (t Text) IsZero() bool { return t.doc == nil }
 // Place is where the scalar begins.
 func (t Text) Place() Place { return t.place }
 
+// CutByComment reports that the scalar ends where a # after a space began a comment, which in an expression is seldom
+// meant.
+func (t Text) CutByComment() bool {
+	if t.doc == nil || t.style != 0 {
+		return false
+	}
+	end := t.At(len(t.Value))
+	rest := t.doc.src[t.doc.offset(end.Line, end.Col):]
+	trimmed := bytes.TrimLeft(rest, " \t")
+	return len(trimmed) < len(rest) && bytes.HasPrefix(trimmed, []byte("#"))
+}
+
 // properties measures the anchor and the tag in front of a value: the place of a node is theirs.
 func properties(src []byte) int {
 	at := 0

@@ -1,0 +1,319 @@
+package rules
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v5"
+
+	"switchyard/rules/document"
+)
+
+// compileError is what is wrong with a rules file, explained.
+func compileError(t *testing.T, source string) string {
+	t.Helper()
+	file, err := Parse("rules/a.yaml", []byte(source))
+	if err == nil {
+		_, err = Compile("production", []*File{file})
+	}
+	var problems document.Problems
+	if !errors.As(err, &problems) {
+		return ""
+	}
+	return problems.Explain()
+}
+
+func TestProblemsAreExplained(t *testing.T) {
+	tests := map[string]struct{ source, want string }{
+		"plain": {`
+rules:
+  - key: a
+    match: type == "track" && usr_id != ""
+    actions: [{identify: {user_id: user_id}}]
+`, `
+rules/a.yaml:4:31: unknown name usr_id; did you mean user_id?
+    4 |     match: type == "track" && usr_id != ""
+      |                               ^`},
+		"quoted": {`
+rules:
+  - key: a
+    actions:
+      - identify: {user_id: user_id, traits: '{"it''s": pik(data, "x")}'}
+`, `
+rules/a.yaml:5:57: unknown name pik; did you mean pick?
+    5 |       - identify: {user_id: user_id, traits: '{"it''s": pik(data, "x")}'}
+      |                                                         ^`},
+		"double-quoted": {`
+rules:
+  - key: a
+    match: "name == \"é\" && data.n = 1"
+    actions: [{identify: {user_id: user_id}}]
+`, `
+rules/a.yaml:4:37: unexpected "="; use == to compare
+    4 |     match: "name == \"é\" && data.n = 1"
+      |                                     ^`},
+		"block": {`
+rules:
+  - key: a
+    match: |
+      type == "track"
+        && nmae == "x"
+    actions: [{identify: {user_id: user_id}}]
+`, `
+rules/a.yaml:6:12: unknown name nmae; did you mean name?
+    6 |         && nmae == "x"
+      |            ^`},
+		"folded": {`
+rules:
+  - key: a
+    match: >-
+      type == "track"
+      && data.x in 5
+    actions: [{identify: {user_id: user_id}}]
+`, `
+rules/a.yaml:6:17: invalid operation: in (mismatched types any value and number)
+    6 |       && data.x in 5
+      |                 ^`},
+		"comment": {`
+rules:
+  - key: a
+    match: any(data.items, #.id == 1)
+    actions: [{identify: {user_id: user_id}}]
+`, `
+rules/a.yaml:4:27: the expression ends too early: # after a space begins a comment in YAML; put the expression in quotes
+    4 |     match: any(data.items, #.id == 1)
+      |                           ^`},
+		"everything at once": {`
+rules:
+  - key: A
+    match: nmae
+    transform: {data: '1', len: '2', x-y: '3', good: usr_id, uses: good + bad}
+    actions: [{}, {identify: {user_id: user_id}, trigger: {workflow: w, recipients: good}}]
+  - key: b
+    match: user_id
+    actions: [{identify: {user_id: uses}}]
+  - key: b
+    actions: [{identify: {user_id: user_id}}]
+  - key: identify_users
+    enabled: false
+    actions: [{trigger: {workflow: w, recipients: x}}]
+`, `
+rules/a.yaml:3:10: a rule's key is made of a-z, 0-9, _ and -, and starts with a letter or digit
+    3 |   - key: A
+      |          ^
+rules/a.yaml:4:12: unknown name nmae; did you mean name?
+    4 |     match: nmae
+      |            ^
+rules/a.yaml:5:17: data is a name of the event already; choose another
+    5 |     transform: {data: '1', len: '2', x-y: '3', good: usr_id, uses: good + bad}
+      |                 ^
+rules/a.yaml:5:28: len is a function; choose another name
+    5 |     transform: {data: '1', len: '2', x-y: '3', good: usr_id, uses: good + bad}
+      |                            ^
+rules/a.yaml:5:38: "x-y" can not be a name in expressions
+    5 |     transform: {data: '1', len: '2', x-y: '3', good: usr_id, uses: good + bad}
+      |                                      ^
+rules/a.yaml:5:54: unknown name usr_id; did you mean user_id?
+    5 |     transform: {data: '1', len: '2', x-y: '3', good: usr_id, uses: good + bad}
+      |                                                      ^
+rules/a.yaml:5:75: unknown name bad
+    5 |     transform: {data: '1', len: '2', x-y: '3', good: usr_id, uses: good + bad}
+      |                                                                           ^
+rules/a.yaml:6:15: an action is an identify or a trigger; this is neither
+    6 |     actions: [{}, {identify: {user_id: user_id}, trigger: {workflow: w, recipients: good}}]
+      |               ^
+rules/a.yaml:6:19: an action is an identify or a trigger, not both; write two
+    6 |     actions: [{}, {identify: {user_id: user_id}, trigger: {workflow: w, recipients: good}}]
+      |                   ^
+rules/a.yaml:8:12: a condition must be true or false, not a string
+    8 |     match: user_id
+      |            ^
+rules/a.yaml:9:36: unknown name uses
+    9 |     actions: [{identify: {user_id: uses}}]
+      |                                    ^
+rules/a.yaml:10:10: the key b is taken in this environment, at rules/a.yaml:7
+   10 |   - key: b
+      |          ^
+rules/a.yaml:12:10: the key identify_users is the name of a connection's own switch; choose another
+   12 |   - key: identify_users
+      |          ^
+rules/a.yaml:14:51: unknown name x
+   14 |     actions: [{trigger: {workflow: w, recipients: x}}]
+      |                                                   ^`},
+		"written wrongly": {`
+rules:
+  - key: a
+    mtach: x
+    actions: []
+  - name: b
+    actions: [{trigger: {workflow: w, recipient: x}}]
+`, `
+rules/a.yaml:4:5: unknown key "mtach"; did you mean "match"?
+    4 |     mtach: x
+      |     ^
+rules/a.yaml:5:14: "actions" must not be empty
+    5 |     actions: []
+      |              ^
+rules/a.yaml:6:5: "key" is required
+    6 |   - name: b
+      |     ^
+rules/a.yaml:7:25: "recipients" is required
+    7 |     actions: [{trigger: {workflow: w, recipient: x}}]
+      |                         ^
+rules/a.yaml:7:39: unknown key "recipient"; did you mean "recipients"?
+    7 |     actions: [{trigger: {workflow: w, recipient: x}}]
+      |                                       ^`},
+	}
+	for name, test := range tests {
+		if got := compileError(t, test.source); got != strings.TrimPrefix(test.want, "\n") {
+			t.Errorf("%s: got\n%s\nwant%s", name, got, test.want)
+		}
+	}
+}
+
+// Each transform sees those above it, and none below.
+func TestTransformOrder(t *testing.T) {
+	const source = `
+rules:
+  - key: a
+    transform:
+      zed: data.n
+      alpha: zed + 1
+      list: '[zed, alpha]'
+    actions: [{identify: {user_id: 'join(list, "-")'}}]
+`
+	decision := compileText(t, source).Decide(sampleEvent())
+	if decision == nil || len(decision.Actions) != 1 || decision.Actions[0].Identify.UserID != "5-6" {
+		t.Errorf("decision = %+v", decision)
+	}
+	swapped := strings.Replace(strings.Replace(source, "zed: data.n", "tmp: 1", 1), "alpha: zed + 1", "alpha: zed + 1\n      zed: data.n", 1)
+	if got := compileError(t, swapped); !strings.HasPrefix(got, "rules/a.yaml:6:14: unknown name zed") {
+		t.Errorf("a transform sees one below it: %s", got)
+	}
+	// Those of one rule are not seen in another.
+	two := source + "  - key: b\n    actions: [{identify: {user_id: alpha}}]\n"
+	if got := compileError(t, two); !strings.HasPrefix(got, "rules/a.yaml:10:36: unknown name alpha") {
+		t.Errorf("a rule sees another's transforms: %s", got)
+	}
+}
+
+func TestLoadFiles(t *testing.T) {
+	dir := t.TempDir()
+	good, bad := filepath.Join(dir, "good.yaml"), filepath.Join(dir, "bad.yaml")
+	for path, source := range map[string]string{good: welcome, bad: "rulez: []"} {
+		if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := LoadFiles([]string{good})
+	if err != nil || len(files) != 1 || files[0].Path != good || len(files[0].Rules) != 3 {
+		t.Errorf("good: %+v, %v", files, err)
+	}
+	_, err = LoadFiles([]string{bad, good, filepath.Join(dir, "none.yaml")})
+	if problems, ok := err.(document.Problems); !ok || len(problems) != 2 {
+		t.Errorf("bad: %v", err)
+	}
+}
+
+func TestSchema(t *testing.T) {
+	schema, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := jsonschema.CompileString("rules.json", string(schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]bool{
+		welcome: true,
+		`tests: [{name: a, event: {type: track}, expect: [{rule: a, identify: {user_id: u}}, {rule: a, trigger: w, recipients: [u]}]}]`: true,
+		`tests: [{event: {}}]`: false,
+		`tests: [{name: a, event: {}, expect: [{rule: a, triger: w}]}]`: false,
+		`rules: [{key: a}]`:                                                                                      false,
+		`rules: [{key: a, actions: []}]`:                                                                         false,
+		`rules: [{key: a, actions: [{trigger: {workflow: w}}]}]`:                                                 false,
+		`rules: [{key: a, match: [x], actions: [{identify: {user_id: x}}]}]`:                                     false,
+		`rules: [{key: a, match: true, transform: {a: 1, b: [2]}, actions: [{identify: {user_id: x}}]}]`:         false,
+		`rules: [{key: a, match: true, transform: {a: 1}, enabled: no, actions: [{identify: {user_id: x}}]}]`:    false,
+		`rules: [{key: a, match: true, transform: {a: 1}, enabled: false, actions: [{identify: {user_id: x}}]}]`: true,
+	}
+	for source, want := range tests {
+		_, err := Parse("r.yaml", []byte(source))
+		if (err == nil) != want {
+			t.Errorf("the decoder on %s: %v", source, err)
+		}
+		if err := compiled.Validate(asValue(t, source)); (err == nil) != want {
+			t.Errorf("the schema on %s: %v", source, err)
+		}
+	}
+}
+
+func asValue(t *testing.T, source string) any {
+	t.Helper()
+	doc, err := document.Parse("r.yaml", []byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var value any
+	if err := doc.Decode(&value, nil); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := json.Marshal(value)
+	if err := json.Unmarshal(text, &value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// The expressions and the problem that README.md shows are what the code does.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(readme), "```")
+	var problem string
+	for i := 1; i < len(blocks); i += 2 {
+		language, body, _ := strings.Cut(blocks[i], "\n")
+		switch language {
+		case "yaml":
+			compileText(t, body)
+		case "yaml wrong":
+			problem = compileError(t, body)
+		case "text":
+			if strings.TrimSpace(body) != problem {
+				t.Errorf("the README shows\n%s\nbut the code says\n%s", body, problem)
+			}
+		}
+	}
+	if problem == "" {
+		t.Error("the README shows no problem")
+	}
+	for _, row := range strings.Split(string(readme), "\n") {
+		source, want, ok := strings.Cut(row, "` → `")
+		if !ok {
+			continue
+		}
+		source = source[strings.Index(source, "`")+1:]
+		want, _, _ = strings.Cut(want, "`")
+		got, err := evaluate(t, source)
+		shown, _ := json.Marshal(got)
+		text := strings.ReplaceAll(string(shown), "null", "nil")
+		if err != nil {
+			text = "error: " + err.(document.Problem).Message
+		}
+		if text != want {
+			t.Errorf("the README says %s → %s, but it is %s", source, want, text)
+		}
+	}
+	for _, name := range eventNames {
+		if !strings.Contains(string(readme), fmt.Sprintf("`%s`", name.name)) {
+			t.Errorf("the README does not tell of %s", name.name)
+		}
+	}
+}
