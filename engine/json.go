@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -35,8 +36,9 @@ type JSONError struct {
 func (e *JSONError) Error() string { return fmt.Sprintf("%s at byte %d", e.Message, e.Offset) }
 
 // MembersOf calls fn for each member of the object in doc, in order, repeated keys included. Everything up to and
-// including value has been checked when fn is called; value is a span of doc. It returns a *JSONError, or fn's error.
-func MembersOf(doc []byte, limits JSONLimits, fn func(key string, value json.RawMessage) error) error {
+// including value has been checked when fn is called; value is a span of doc, and key, without its escapes, is lent until
+// fn returns. It returns a *JSONError, or fn's error.
+func MembersOf(doc []byte, limits JSONLimits, fn func(key []byte, value json.RawMessage) error) error {
 	s := scanner{doc: doc, limits: limits}
 	s.space()
 	if s.peek() != '{' {
@@ -47,7 +49,10 @@ func MembersOf(doc []byte, limits JSONLimits, fn func(key string, value json.Raw
 		if err != nil {
 			return err
 		}
-		return fn(unquote(name), value)
+		if bytes.IndexByte(name, '\\') >= 0 {
+			name = []byte(unquote(name))
+		}
+		return fn(name, value)
 	})
 	if err != nil {
 		return err

@@ -109,7 +109,7 @@ func TestJSONLimits(t *testing.T) {
 		checks := map[string]error{"CheckJSON": CheckJSON([]byte(doc), limits)}
 		switch doc[0] {
 		case '{':
-			checks["MembersOf"] = MembersOf([]byte(doc), limits, func(string, json.RawMessage) error { return nil })
+			checks["MembersOf"] = MembersOf([]byte(doc), limits, func([]byte, json.RawMessage) error { return nil })
 		case '[':
 			checks["ElementsOf"] = ElementsOf([]byte(doc), limits, func(json.RawMessage) error { return nil })
 		}
@@ -127,8 +127,8 @@ func TestJSONLimits(t *testing.T) {
 func TestMembersOf(t *testing.T) {
 	doc := []byte(` { "a" : 1.10 , "\u0062\n":{ "x" : [ ] }, "a":null,"":"" } `)
 	var got []string
-	err := MembersOf(doc, DefaultJSONLimits, func(key string, value json.RawMessage) error {
-		got = append(got, key+"="+string(value))
+	err := MembersOf(doc, DefaultJSONLimits, func(key []byte, value json.RawMessage) error {
+		got = append(got, string(key)+"="+string(value))
 		if cap(value) != len(value) {
 			t.Errorf("appending to %s would write into the document", value)
 		}
@@ -158,12 +158,12 @@ func TestWalksStopAtAnError(t *testing.T) {
 	if calls != 1 || !errors.Is(err, stop) {
 		t.Errorf("%d elements, error %v", calls, err)
 	}
-	err = MembersOf([]byte(`{"a":1,oops`), DefaultJSONLimits, func(string, json.RawMessage) error { calls++; return stop })
+	err = MembersOf([]byte(`{"a":1,oops`), DefaultJSONLimits, func([]byte, json.RawMessage) error { calls++; return stop })
 	if calls != 2 || !errors.Is(err, stop) {
 		t.Errorf("%d members, error %v", calls-1, err)
 	}
 	for _, doc := range []string{``, `1`, `[]`, `"{"`, `{}x`} {
-		if MembersOf([]byte(doc), DefaultJSONLimits, func(string, json.RawMessage) error { return nil }) == nil {
+		if MembersOf([]byte(doc), DefaultJSONLimits, func([]byte, json.RawMessage) error { return nil }) == nil {
 			t.Errorf("%q is an object", doc)
 		}
 	}
@@ -268,11 +268,11 @@ func differByWalk(doc []byte, value any) string {
 		return fmt.Sprintf("decoded as %#v, by encoding/json as %#v", value, want)
 	}
 	keep := map[string]any{}
-	each := func(key string, span json.RawMessage) (err error) {
+	each := func(key []byte, span json.RawMessage) (err error) {
 		if !bytes.Contains(doc, span) {
 			return errors.New("a span is not of the document")
 		}
-		keep[key], err = DecodeJSON(span)
+		keep[string(key)], err = DecodeJSON(span)
 		return err
 	}
 	switch KindOf(doc) {
@@ -282,7 +282,7 @@ func differByWalk(doc []byte, value any) string {
 		}
 	case '[':
 		n := 0
-		err := ElementsOf(doc, DefaultJSONLimits, func(span json.RawMessage) error { n++; return each("", span) })
+		err := ElementsOf(doc, DefaultJSONLimits, func(span json.RawMessage) error { n++; return each(nil, span) })
 		if err != nil || n != len(want.([]any)) {
 			return fmt.Sprintf("%d elements, error %v; want %d", n, err, len(want.([]any)))
 		}

@@ -54,9 +54,9 @@ type members struct {
 // membersOf walks an object once.
 func membersOf(object json.RawMessage, limits engine.JSONLimits) (*members, error) {
 	m := &members{}
-	err := engine.MembersOf(object, limits, func(name string, value json.RawMessage) error {
+	err := engine.MembersOf(object, limits, func(name []byte, value json.RawMessage) error {
 		m.count++
-		if i, read := memberAt[name]; read {
+		if i, read := memberAt[string(name)]; read {
 			m.values[i] = unlessNull(value)
 		}
 		return nil
@@ -77,8 +77,8 @@ func lookup(object json.RawMessage, name string) (found json.RawMessage) {
 	if !bytes.Contains(object, []byte(name)) && !bytes.Contains(object, []byte(`\u`)) {
 		return nil
 	}
-	err := engine.MembersOf(object, engine.DefaultJSONLimits, func(member string, value json.RawMessage) error {
-		if member == name {
+	err := engine.MembersOf(object, engine.DefaultJSONLimits, func(member []byte, value json.RawMessage) error {
+		if string(member) == name {
 			found = unlessNull(value)
 		}
 		return nil
@@ -159,8 +159,8 @@ func contentsOf(object json.RawMessage) contents {
 
 // walk is MembersOf for an object that has been checked.
 func walk(object json.RawMessage, fn func(name string, value json.RawMessage)) {
-	_ = engine.MembersOf(object, engine.DefaultJSONLimits, func(name string, value json.RawMessage) error {
-		fn(name, value)
+	_ = engine.MembersOf(object, engine.DefaultJSONLimits, func(name []byte, value json.RawMessage) error {
+		fn(string(name), value)
 		return nil
 	})
 }

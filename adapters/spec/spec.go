@@ -193,8 +193,8 @@ func WriteKeyOf(body []byte) (key string) {
 	if !bytes.Contains(body, []byte(`"writeKey"`)) || engine.KindOf(body) != '{' {
 		return ""
 	}
-	err := engine.MembersOf(body, engine.DefaultJSONLimits, func(name string, value json.RawMessage) error {
-		if name != "writeKey" {
+	err := engine.MembersOf(body, engine.DefaultJSONLimits, func(name []byte, value json.RawMessage) error {
+		if string(name) != "writeKey" {
 			return nil
 		}
 		key, _ = engine.StringOf(value)

@@ -92,8 +92,8 @@ func firstElement(body []byte) (first json.RawMessage) {
 // rule for what it takes out of a list.
 func innerJSON(element json.RawMessage) (inner json.RawMessage) {
 	members := 0
-	err := engine.MembersOf(element, engine.DefaultJSONLimits, func(name string, value json.RawMessage) error {
-		if members++; name == "json" {
+	err := engine.MembersOf(element, engine.DefaultJSONLimits, func(name []byte, value json.RawMessage) error {
+		if members++; string(name) == "json" {
 			inner = value
 		}
 		return nil
