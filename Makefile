@@ -1,4 +1,6 @@
 # Everything a developer needs; a new machine has Go and gcc, the rest is fetched by `make test` itself.
+SHELL       := bash
+.SHELLFLAGS := -eo pipefail -c
 GO          ?= go
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 5s
@@ -32,7 +34,7 @@ fuzz:
 	done
 
 bench: redis ## one table: ingest against a no-op handler, decode, match, act
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	SWITCHYARD_BENCH=1 $(GO) test -count 1 -run TestBenchTable -v . | grep -vE '^(===|---|PASS|ok)'
 
 # The tests run against a real redis-server besides the embedded one.
 redis:

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+
+	"switchyard/adapters"
+	"switchyard/adapters/deliver/directory"
+	"switchyard/adapters/spec"
+	"switchyard/adapters/verify"
+	"switchyard/engine"
+	"switchyard/engine/redislog"
+	"switchyard/engine/redislog/redistest"
+	"switchyard/httpapi"
+	"switchyard/rules"
+)
+
+// segmentTrack is a track as Segment's web library sends it, 1.3 KB.
+var segmentTrack = func() string {
+	doc := `{"type":"track","event":"user-signed-up","userId":"user-%d","anonymousId":"507f191e810c19729de860ea","messageId":"ajs-next-1705312800000-%d",` +
+		`"timestamp":"2026-01-15T10:00:00.123Z","originalTimestamp":"2026-01-15T10:00:00.120Z","sentAt":"2026-01-15T10:00:00.500Z","channel":"browser","version":2,` +
+		`"properties":{"plan":"pro","account_id":"acme-4711","seats":25,"total":1299.5,"currency":"EUR","coupon":null,"trial":false,"recipients":[{"id":"user-%d","name":"Sam Seely","email":"sam@example.com"}],"items":[{"sku":"A-1","qty":2},{"sku":"B-2","qty":1}]},` +
+		`"context":{"ip":"203.0.113.7","locale":"en-US","timezone":"Europe/Berlin","userAgent":"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",` +
+		`"library":{"name":"analytics.js","version":"next-1.64.0"},"page":{"path":"/signup","referrer":"https://www.example.com/pricing","search":"?utm_source=newsletter&utm_campaign=winter","title":"Sign up","url":"https://app.example.com/signup?utm_source=newsletter&utm_campaign=winter"},` +
+		`"campaign":{"source":"newsletter","name":"winter"},"screen":{"width":1920,"height":1080,"density":2}},"integrations":{"All":true}}`
+	return doc
+}()
+
+func track(n int) []byte { return fmt.Appendf(nil, segmentTrack, n, n, n) }
+
+// TestBenchTable prints the figures of one run side by side: `make bench`. Every request figure stands beside a no-op
+// handler given the same bytes by the same client on the same cores, for only their ratio means anything elsewhere.
+func TestBenchTable(t *testing.T) {
+	if os.Getenv("SWITCHYARD_BENCH") == "" {
+		t.Skip("a benchmark: make bench runs it")
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(table, "\nper event of %d bytes\tns\tallocations\tbytes\t\n", len(track(1)))
+	for _, row := range []struct {
+		name string
+		run  func(*testing.B)
+	}{
+		{"decode (verify HMAC and decode)", benchDecode},
+		{"match, no rule wants it (100 rules)", benchMatch("nobody-wants-this")},
+		{"match, one of 100 rules and its payload", benchMatch("user-signed-up")},
+		{"act (trigger with inline recipient, Redis)", benchAct},
+	} {
+		r := testing.Benchmark(row.run)
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t\n", row.name, r.NsPerOp(), r.AllocsPerOp(), r.AllocedBytesPerOp())
+	}
+	fmt.Fprint(table, "\ningest over HTTP, 64 connections\trequests/s\tof no-op\tp50 ms\tp99 ms\t\n")
+	noop := load(t, serveNoop(t), "")
+	for _, row := range []struct {
+		name   string
+		result loadResult
+	}{
+		{"no-op Fiber handler, the same bytes", noop},
+		{"ingest, embedded store", load(t, serveIngest(t, "embedded"), "/v1/receive/bench-key")},
+		{"ingest, Redis, AOF every second", load(t, serveIngest(t, redistest.Start(t, "--appendfsync", "everysec").URL()), "/v1/receive/bench-key")},
+	} {
+		fmt.Fprintf(table, "%s\t%.0f\t%.0f%%\t%.2f\t%.2f\t\n", row.name, row.result.rate, 100*row.result.rate/noop.rate,
+			row.result.p50.Seconds()*1e3, row.result.p99.Seconds()*1e3)
+	}
+	if err := table.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func benchDecode(b *testing.B) {
+	cfg := verify.Config{Scheme: verify.Segment, Secrets: []string{"secret"}}
+	body := track(1)
+	header, err := verify.Sign(cfg, body, "", time.Now())
+	if err != nil {
+		b.Fatal(err)
+	}
+	receiver, err := adapters.Kinds["segment"].Receiver(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	request := &engine.Request{Method: "POST", Body: body, Header: header.Get, Query: func(string) string { return "" }}
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		if batch, err := receiver.Receive(request, now); err != nil || batch.Events[0].Invalid != "" {
+			b.Fatal(err)
+		}
+	}
+}
+
+func hundredRules(b testing.TB) *rules.Set {
+	var text strings.Builder
+	text.WriteString("rules:\n")
+	for n := range 100 {
+		name := fmt.Sprintf("event-%d", n)
+		if n == 50 {
+			name = "user-signed-up"
+		}
+		fmt.Fprintf(&text, "  - key: r%d\n    match: type == \"track\" && name == %q && data.plan in [\"pro\", \"team\"]\n"+
+			"    actions: [{trigger: {workflow: welcome, recipients: properties.recipients, data: 'pick(data, \"plan\", \"seats\")'}}]\n", n, name)
+	}
+	file, err := rules.Parse("bench.yaml", []byte(text.String()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	set, err := rules.Compile("bench", []*rules.File{file})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return set
+}
+
+func decodeTrack(b testing.TB, n int) *engine.Event {
+	batch, err := spec.Decode(track(n), spec.Options{Now: time.Now()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return batch.Events[0]
+}
+
+func benchMatch(name string) func(*testing.B) {
+	return func(b *testing.B) {
+		set, event := hundredRules(b), decodeTrack(b, 1)
+		event.Environment, event.Name = "bench", name
+		b.ReportAllocs()
+		for b.Loop() {
+			if decision := set.Decide(event); (decision != nil) != (name == "user-signed-up") {
+				b.Fatal("the wrong rules matched")
+			}
+		}
+	}
+}
+
+func benchAct(b *testing.B) {
+	log, err := redislog.Open(b.Context(), redislog.Options{URL: redistest.Start(b, "--appendfsync", "everysec").URL()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer log.Close()
+	set, destination := hundredRules(b), directory.New(log.Directory(), nil)
+	var n atomic.Int64
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			event := decodeTrack(b, int(n.Add(1)))
+			event.Environment, event.ID = "bench", fmt.Sprintf("e0-1-%s", event.MessageID)
+			if _, err := destination.Perform(context.Background(), set.Decide(event).Actions[0]); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+func serveNoop(t *testing.T) string {
+	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	app.Post("/", func(c *fiber.Ctx) error { return c.SendString(`{"success":true}`) })
+	return listenFor(t, app)
+}
+
+func serveIngest(t *testing.T, url string) string {
+	log, err := redislog.Open(t.Context(), redislog.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { log.Close() })
+	environment, err := log.Environment(t.Context(), "bench", 8, redislog.EnvOptions{Events: time.Hour, Actions: time.Hour, Dedupe: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receiver, err := adapters.Kinds["segment"].Receiver(verify.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doors, metrics := &httpapi.Doors{}, engine.NewMetrics(prometheus.NewRegistry())
+	doors.Swap(map[string]*httpapi.Door{"bench-key": {
+		Connection: &engine.Connection{Environment: "bench", Source: "web"}, Log: environment,
+		Receive: receiver.Receive, ReceiveCall: receiver.ReceiveCall,
+	}})
+	return listenFor(t, httpapi.NewIngest(httpapi.IngestOptions{
+		Doors: doors, Acceptor: &engine.Acceptor{Metrics: metrics}, Metrics: metrics,
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), WriteKeyOf: spec.WriteKeyOf,
+	}))
+}
+
+func listenFor(t *testing.T, app *fiber.App) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = app.Listener(listener) }()
+	t.Cleanup(func() { _ = app.ShutdownWithTimeout(time.Second) })
+	return listener.Addr().String()
+}
+
+type loadResult struct {
+	rate     float64
+	p50, p99 time.Duration
+}
+
+// load posts events with 64 connections for three seconds after one of warming up.
+func load(t *testing.T, address, path string) loadResult {
+	client := &fasthttp.HostClient{Addr: address, MaxConns: 64}
+	var n atomic.Int64
+	measure := func(d time.Duration) (total int, all []time.Duration) {
+		var mu sync.Mutex
+		var group sync.WaitGroup
+		deadline := time.Now().Add(d)
+		for range 64 {
+			group.Go(func() {
+				var mine []time.Duration
+				request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+				request.SetRequestURI("http://" + address + path)
+				request.Header.SetMethod("POST")
+				for time.Now().Before(deadline) {
+					request.SetBody(track(int(n.Add(1))))
+					started := time.Now()
+					if err := client.Do(request, response); err != nil || response.StatusCode() != 200 {
+						t.Errorf("%d %v %s", response.StatusCode(), err, response.Body())
+						return
+					}
+					mine = append(mine, time.Since(started))
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				all = append(all, mine...)
+			})
+		}
+		group.Wait()
+		return len(all), all
+	}
+	measure(time.Second)
+	const period = 3 * time.Second
+	total, all := measure(period)
+	if total == 0 {
+		t.Fatal("no request came through")
+	}
+	return loadResult{float64(total) / period.Seconds(), percentile(all, 50), percentile(all, 99)}
+}
+
+func percentile(all []time.Duration, percent int) time.Duration {
+	slices.Sort(all)
+	return all[(len(all)-1)*percent/100]
+}
