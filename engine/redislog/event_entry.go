@@ -111,7 +111,7 @@ func readPart(original json.RawMessage, stored string) json.RawMessage {
 	from, count, _ := strings.Cut(stored, ":")
 	start, err1 := strconv.Atoi(from)
 	length, err2 := strconv.Atoi(count)
-	if err1 != nil || err2 != nil || length < 0 || start+length > len(original) {
+	if err1 != nil || err2 != nil || length < 0 || start > len(original) || length > len(original)-start {
 		return nil
 	}
 	return original[start : start+length : start+length]
