@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 	"switchyard/engine/redislog/redistest"
 )
 
-// The contract is held by both servers: each test of the suite runs on the embedded one and on a real one.
+// The contract is held by all servers: each test of the suite runs on the embedded one, on a real one and on a cluster.
 
 type contract struct {
 	name string
@@ -28,6 +29,9 @@ var suite = []([]contract){appendContract, inboxContract, outboxContract, queryC
 func TestContract(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) { runSuite(t, "embedded") })
 	t.Run("redis", func(t *testing.T) { runSuite(t, redistest.Start(t, "--appendfsync", "no").URL()) })
+	t.Run("cluster", func(t *testing.T) {
+		runSuite(t, "redis+cluster://"+strings.TrimPrefix(redistest.StartCluster(t).URL(), "redis://"))
+	})
 }
 
 func runSuite(t *testing.T, url string) {

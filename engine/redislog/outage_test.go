@@ -233,7 +233,20 @@ func TestOpenFailures(t *testing.T) {
 	}
 }
 
-// TestSentinel has a server that is its own sentinel: enough to see that the master is asked for and used.
+func TestSentinel(t *testing.T) {
+	server := redistest.Start(t)
+	url := fmt.Sprintf("redis+sentinel://127.0.0.1:%d/main/1", redistest.StartSentinel(t, server))
+	f := newFixture(t, url).fresh(t)
+	f.decide(1, f.event("sam", "1"))
+	if due := f.due(f.clock.Now(), time.Minute); len(due) != 1 {
+		t.Errorf("due %v", due)
+	}
+	server.Kill()
+	if err := f.log.Ping(f.ctx); !errors.Is(err, engine.ErrUnavailable) {
+		t.Errorf("the master is away: %v", err)
+	}
+}
+
 func TestSentinelAndClusterURLs(t *testing.T) {
 	for url, wrong := range map[string]bool{
 		"redis+sentinel://h1,h2:26380/mymaster/3":             false,

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -41,6 +42,38 @@ func Start(t testing.TB, args ...string) *Server {
 	return s
 }
 
+// StartCluster starts a server that is a whole cluster by itself: it refuses a script whose keys are of several slots,
+// as any cluster does.
+func StartCluster(t testing.TB) *Server {
+	t.Helper()
+	s := Start(t, "--cluster-enabled", "yes")
+	s.say("CLUSTER ADDSLOTSRANGE 0 16383")
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(s.say("CLUSTER INFO"), "cluster_state:ok"); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the cluster does not come up")
+		}
+	}
+	return s
+}
+
+// StartSentinel starts a sentinel that watches one server under the name "main", and returns its port.
+func StartSentinel(t testing.TB, master *Server) int {
+	t.Helper()
+	port, dir := freePort(t), t.TempDir()
+	config := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n", port, dir, master.port)
+	file := filepath.Join(dir, "sentinel.conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{t: t, dir: dir, port: port, command: exec.Command("redis-server", file, "--sentinel")}
+	if err := s.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Kill)
+	s.wait()
+	return port
+}
+
 // URL is where it listens.
 func (s *Server) URL() string { return "redis://127.0.0.1:" + strconv.Itoa(s.port) }
 
@@ -59,8 +92,13 @@ func (s *Server) Restart() {
 	if err := s.command.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	s.wait()
+}
+
+func (s *Server) wait() {
+	s.t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if s.answers() {
+		if answer := s.say("PING"); strings.HasPrefix(answer, "+PONG") || strings.HasPrefix(answer, "-NOAUTH") {
 			return
 		}
 	}
@@ -68,20 +106,21 @@ func (s *Server) Restart() {
 	s.t.Fatalf("redis-server does not answer\n%s%s", s.output.Bytes(), log)
 }
 
-// answers reports whether it is done loading: until then it answers PING with an error.
-func (s *Server) answers() bool {
+// say sends one command and returns the beginning of the reply, "" when there is none. A server that is loading answers
+// with an error.
+func (s *Server) say(command string) string {
 	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", s.port), time.Second)
 	if err != nil {
-		return false
+		return ""
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
-		return false
+	if _, err := conn.Write([]byte(command + "\r\n")); err != nil {
+		return ""
 	}
-	reply := make([]byte, 5)
+	reply := make([]byte, 4096)
 	n, _ := conn.Read(reply)
-	return n > 0 && (reply[0] == '+' || bytes.HasPrefix(reply, []byte("-NOAU")))
+	return string(reply[:n])
 }
 
 // Stop ends it in good order.
