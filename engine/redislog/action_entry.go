@@ -132,13 +132,6 @@ func readState(action *engine.Action, stored string) {
 	}
 }
 
-// statusOf is the status in a stored state, without reading the rest.
-func statusOf(stored string) engine.Status {
-	_, rest, _ := strings.Cut(stored, " ")
-	status, _, _ := strings.Cut(rest, " ")
-	return engine.Status(status)
-}
-
 // anyJSON is a result as it is, or quoted when a destination returned something that is not JSON: a bad body must not
 // keep an attempt from being recorded.
 func anyJSON(result json.RawMessage) json.RawMessage {
