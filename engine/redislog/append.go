@@ -24,23 +24,25 @@ const messageEvents = 64
 // The first event of a scope starts the window; a repeat does not prolong it.
 var appendScript = newScript(`
 local now, window = tonumber(ARGV[1]), tonumber(ARGV[2])
-local dup, fresh = '', false
-if ARGV[3] ~= '' then
-  local first = redis.call('HGET', KEYS[2], ARGV[3])
-  if first then
-    local at, id = string.match(first, '^(%d+):(.+)$')
-    if math.abs(now - tonumber(at)) < window then dup = id end
-  end
-  fresh = dup == ''
+local dup, first, ids = '', false, false
+if ARGV[4] ~= '' then
+  local known = redis.call('HMGET', KEYS[2], ARGV[3], 'ids')
+  first, ids = known[1], known[2]
+end
+if first then
+  local at, id = string.match(first, '^(%d+):(.+)$')
+  if math.abs(now - tonumber(at)) < window then dup = id end
 end
 local id = redis.call('XADD', KEYS[1], '*', ` + appendFields() + `)
 local ms, seq = string.match(id, '^(%d+)-(%d+)$')
 local padded = string.format('%013d-%06d', tonumber(ms), tonumber(seq))
 if ARGV[4] ~= '' then
-  local ids = redis.call('HGET', KEYS[2], 'ids')
-  ids = ids and string.sub(ids, -` + strconv.Itoa((messageEvents-1)*21) + `) or ''
-  redis.call('HSET', KEYS[2], 'ids', ids .. padded .. ' ')
-  if fresh then redis.call('HSET', KEYS[2], ARGV[3], ARGV[1] .. ':' .. id) end
+  ids = (ids and string.sub(ids, -` + strconv.Itoa((messageEvents-1)*21) + `) or '') .. padded .. ' '
+  if ARGV[3] ~= '' and dup == '' then
+    redis.call('HSET', KEYS[2], 'ids', ids, ARGV[3], ARGV[1] .. ':' .. id)
+  else
+    redis.call('HSET', KEYS[2], 'ids', ids)
+  end
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
 end
 if ARGV[5] ~= '' then

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,12 +26,12 @@ type appender struct {
 
 const (
 	// appendQueue is how many Append calls may wait; one more is refused at once.
-	appendQueue = 4096
+	appendQueue = 1024
 	// appendLoops pipelines are under way at a time: while one is with Redis the next is being written.
 	appendLoops = 2
-	// appendBatch is how many events a pipeline takes, give or take the last parcel.
+	// appendBatch is how many events a pipeline takes.
 	appendBatch = 512
-	// appendTimeout bounds a pipeline, and so every Append call, whatever its context says.
+	// appendTimeout bounds a pipeline, whatever the contexts of its calls say.
 	appendTimeout = 3 * time.Second
 )
 
@@ -117,20 +118,36 @@ func (a *appender) collect(first *parcel) []*parcel {
 	}
 }
 
+// flush stores the parcels, pipeline after pipeline, and gives up at the first that finds the store unavailable.
 func (a *appender) flush(batch []*parcel) {
-	if len(batch) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
-	defer cancel()
 	var calls []*call
 	for _, p := range batch {
 		calls = append(calls, p.calls...)
 	}
-	_ = a.log.run(ctx, "append", calls...) // each call has its own error
+	var away error
+	for chunk := range slices.Chunk(calls, appendBatch) {
+		if away == nil {
+			away = a.pipeline(chunk)
+			continue
+		}
+		for _, c := range chunk {
+			c.err = away
+		}
+	}
 	for _, p := range batch {
 		close(p.done)
 	}
+}
+
+// pipeline stores up to appendBatch events. Each call has its own error; what is returned means that another pipeline
+// would fare no better.
+func (a *appender) pipeline(calls []*call) error {
+	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
+	defer cancel()
+	if err := a.log.run(ctx, "append", calls...); errors.Is(err, engine.ErrUnavailable) {
+		return err
+	}
+	return nil
 }
 
 // stop refuses further parcels and ends when those that wait are stored.
@@ -144,7 +161,9 @@ func (a *appender) stop() {
 	a.loops.Wait()
 }
 
-// Append implements engine.Appender. Events of one call that share a partition are stored in their order.
+// Append implements engine.Appender. Events of one call that share a partition are stored in their order. It returns
+// within about three seconds when Redis is away, however many events there are; a context that ends sooner is heeded
+// until the events are on their way.
 func (e *Environment) Append(ctx context.Context, events []*engine.Event) error {
 	if len(events) == 0 {
 		return nil

@@ -86,10 +86,10 @@ func (in *Inbox) committed(verdict *engine.Verdict, reply []any) {
 	if len(reply) == 0 {
 		return
 	}
-	switch verdictOf, _ := reply[0].(int64); verdictOf {
-	case 1:
+	switch reply[0] {
+	case int64(1):
 		verdict.Committed = true
-	case -1:
+	case int64(-1):
 		in.held = false
 	}
 	for i, action := range verdict.Decision.Actions {

@@ -50,11 +50,11 @@ func (d *Directory) Change(ctx context.Context, environment, userID, effect stri
 	change func(traits map[string]any) (map[string]any, error)) (applied bool, err error) {
 	keys := []string{profileKey(environment, userID), userEffectKey(environment, userID, effect)}
 	for range changeTries {
-		profile, err := d.profile(ctx, keys)
-		if err != nil || profile.applied {
+		before, err := d.read(ctx, keys)
+		if err != nil || before.applied {
 			return false, err
 		}
-		outcome, err := d.write(ctx, keys, profile, change)
+		outcome, err := d.write(ctx, keys, before, change)
 		if err != nil || outcome >= 0 {
 			return outcome == 1, err
 		}
@@ -62,27 +62,27 @@ func (d *Directory) Change(ctx context.Context, environment, userID, effect stri
 	return false, fmt.Errorf("redis directory: user %q is changed too often by others: %w", userID, engine.ErrUnavailable)
 }
 
-// profile is a user as read, to be changed.
-type profile struct {
+// snapshot is a user as read, to be changed.
+type snapshot struct {
 	traits  map[string]any
 	version string
 	applied bool
 }
 
-func (d *Directory) profile(ctx context.Context, keys []string) (profile, error) {
+func (d *Directory) read(ctx context.Context, keys []string) (snapshot, error) {
 	pipe := d.log.client.Pipeline()
 	fields := pipe.HMGet(ctx, keys[0], "traits", "version")
 	effect := pipe.Exists(ctx, keys[1])
 	if _, err := pipe.Exec(ctx); err != nil {
-		return profile{}, d.log.failed("directory", err)
+		return snapshot{}, d.log.failed("directory", err)
 	}
 	traits, err := decodeTraits(text(fields.Val()[0]))
-	return profile{traits, text(fields.Val()[1]), effect.Val() == 1}, err
+	return snapshot{traits, text(fields.Val()[1]), effect.Val() == 1}, err
 }
 
-func (d *Directory) write(ctx context.Context, keys []string, read profile,
+func (d *Directory) write(ctx context.Context, keys []string, before snapshot,
 	change func(map[string]any) (map[string]any, error)) (int64, error) {
-	traits, err := change(read.traits)
+	traits, err := change(before.traits)
 	if err != nil {
 		return 0, err
 	}
@@ -90,8 +90,8 @@ func (d *Directory) write(ctx context.Context, keys []string, read profile,
 	if err != nil {
 		return 0, engine.Permanent(fmt.Errorf("the traits can not be written: %w", err))
 	}
-	version, _ := strconv.ParseInt(read.version, 10, 64) // "" is 0
-	c := &call{script: changeScript, keys: keys, args: []any{read.version, version + 1, doc,
+	version, _ := strconv.ParseInt(before.version, 10, 64) // "" is 0
+	c := &call{script: changeScript, keys: keys, args: []any{before.version, version + 1, doc,
 		milliseconds(d.log.options.Now()), effectLife.Milliseconds()}}
 	err = d.log.run(ctx, "directory", c)
 	return c.number(), err

@@ -45,7 +45,9 @@ type Environment struct {
 
 	mu      sync.Mutex
 	inboxes []*Inbox
-	trimmed []trimCursor
+
+	trimming sync.Mutex
+	trimmed  []trimCursor
 }
 
 var _ engine.Store = (*Environment)(nil)

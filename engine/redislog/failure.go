@@ -11,16 +11,21 @@ import (
 	"switchyard/engine"
 )
 
-// failed names the operation in an error of Redis and tells the counter. A nil error stays nil; one that means "not now"
-// wraps engine.ErrUnavailable. The caller has dealt with redis.Nil.
+// failed tells the counter of an error of Redis, and names the operation in it; see named.
 func (l *Log) failed(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if !errors.Is(err, context.Canceled) {
+	if err != nil && !errors.Is(err, context.Canceled) {
 		l.options.OnError(op)
 	}
-	if errors.Is(err, engine.ErrUnavailable) || !unavailable(err) {
+	return named(op, err)
+}
+
+// named is an error with the operation in it. A nil error stays nil; one that means "not now" wraps
+// engine.ErrUnavailable. The caller has dealt with redis.Nil.
+func named(op string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, engine.ErrUnavailable) || !unavailable(err):
 		return fmt.Errorf("redis %s: %w", op, err)
 	}
 	return fmt.Errorf("redis %s: %w: %w", op, engine.ErrUnavailable, err)

@@ -147,6 +147,8 @@ func TestRedisIsFlushed(t *testing.T) {
 
 func TestRedisIsFull(t *testing.T) {
 	f, _ := outage(t, "--maxmemory", "4mb", "--maxmemory-policy", "noeviction")
+	inbox := f.env.Inbox(f.partition("sam"), "decider")
+	f.claim(inbox) // makes the group
 	var err error
 	var stored []*engine.Event
 	for i := 0; err == nil && i < 2000; i++ {
@@ -164,6 +166,7 @@ func TestRedisIsFull(t *testing.T) {
 	if stats, err := f.log.Stats(f.ctx, f.name); err != nil || stats.Events != int64(len(stored)) {
 		t.Errorf("%d events in the log, %d were acknowledged, %v", stats.Events, len(stored), err)
 	}
+	f.drains(inbox, len(stored))
 	if err := f.client().ConfigSet(f.ctx, "maxmemory", "0").Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -171,6 +174,34 @@ func TestRedisIsFull(t *testing.T) {
 	f.append(repeat)
 	if repeat.DuplicateOf != "" {
 		t.Error("the refused event was half-stored: its repeat counts as a duplicate")
+	}
+}
+
+// drains shows that a full server still decides and does what it has accepted.
+func (f *fixture) drains(inbox engine.Inbox, events int) {
+	f.t.Helper()
+	for decided := 0; decided < events; {
+		claimed := f.await(inbox)
+		var verdicts []*engine.Verdict
+		for i, event := range claimed {
+			verdicts = append(verdicts, verdict(event, f.clock.Now(), (decided+i)%2))
+		}
+		if err := inbox.Commit(f.ctx, verdicts); err != nil {
+			f.t.Fatal(err)
+		}
+		decided += len(claimed)
+		time.Sleep(testLease / 2) // so that the lease is prolonged now and then
+	}
+	for done, status := 0, engine.StatusRetrying; done < events/2; done++ {
+		due := f.due(f.clock.Now(), time.Minute)
+		if len(due) != 1 || !f.record(due[0], status, f.clock.Now()) {
+			f.t.Fatalf("%d of %d actions done, then %d due", done, events/2, len(due))
+		}
+		if status == engine.StatusRetrying {
+			done, status = done-1, engine.StatusDead
+		} else {
+			status = engine.StatusSucceeded
+		}
 	}
 }
 

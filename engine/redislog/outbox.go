@@ -31,6 +31,7 @@ var _ engine.Outbox = (*Outbox)(nil)
 // A lane without actions leaves the schedule, and an action without an entry, because it was deleted, leaves its lane.
 var dueScript = newScript(`
 local taken = {''}
+redis.call('ZREM', KEYS[1], '') -- no lane has this name; see owner.go on full servers
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
   local lane = ARGV[4] .. name
   local id, found = redis.call('LINDEX', lane, 0), nil
@@ -107,19 +108,16 @@ local state = redis.call('HGET', KEYS[1], ARGV[1])
 if not state then return 0 end
 local count, status = string.match(state, '^(%d+) (%a+) ')
 if count ~= ARGV[3] or (status ~= 'waiting' and status ~= 'retrying') then return 0 end
+local head = redis.call('LINDEX', KEYS[2], 0) == ARGV[1]
+if ARGV[5] ~= 'retry' then redis.call('LREM', KEYS[2], 1, ARGV[1]) end
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  redis.call('ZREM', KEYS[3], ARGV[2])
+elseif head then
+  redis.call('ZREM', KEYS[3], ARGV[2]) -- see owner.go on full servers
+  redis.call('ZADD', KEYS[3], ARGV[6], ARGV[2])
+end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[4])
-if ARGV[5] == 'retry' then
-  redis.call('ZADD', KEYS[3], ARGV[6], ARGV[2])
-  return 1
-end
 if ARGV[5] == 'dead' then redis.call('ZADD', KEYS[4], 0, ARGV[7]) end
-if redis.call('LINDEX', KEYS[2], 0) == ARGV[1] then
-  redis.call('LPOP', KEYS[2])
-  redis.call('ZADD', KEYS[3], ARGV[6], ARGV[2])
-else
-  redis.call('LREM', KEYS[2], 1, ARGV[1])
-end
-if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('ZREM', KEYS[3], ARGV[2]) end
 return 1
 `)
 
@@ -160,7 +158,7 @@ func (o *Outbox) since(action *engine.Action) time.Time {
 	return action.CreatedAt
 }
 
-// prefix is what a stored state starts with for this number of attempts and status.
+// statePrefix is what a stored state starts with for this number of attempts and status.
 func statePrefix(attempts int, status engine.Status) string {
 	return strings.Join([]string{strconv.Itoa(attempts), string(status), ""}, " ")
 }

@@ -12,6 +12,10 @@ import (
 // events. The processes that share an environment say every now and then that they live, and the partitions go round
 // among them in the order of their names. Each partition has an owner key with the owner's name; it ends with the lease,
 // and Commit checks it, so that a process which has lost its lease can not commit.
+//
+// A server at its memory limit refuses a script whose first write may grow, and lets one go on that has written already.
+// The scripts of this file, of commit.go and of outbox.go therefore begin with a write that can not grow: events are then
+// refused at the door, while what was accepted is still decided and done, and in the end trimmed.
 
 // membership is what this process knows of the live ones.
 type membership struct {
@@ -33,12 +37,12 @@ type membership struct {
 var beatScript = newScript(`
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 if ARGV[2] == '0' then
   redis.call('ZREM', KEYS[1], ARGV[1])
 else
   redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `)
 
@@ -87,7 +91,9 @@ if ARGV[2] == '0' then
   redis.call('DEL', KEYS[1])
   return ''
 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if redis.call('PEXPIRE', KEYS[1], ARGV[2]) == 0 then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+end
 return ARGV[1]
 `)
 
@@ -97,6 +103,9 @@ func (in *Inbox) hold(ctx context.Context) (bool, error) {
 	lease, now := in.log.options.Lease, time.Now()
 	if in.held && now.Sub(in.heldAt) < lease/3 {
 		return true, nil
+	}
+	if now.Sub(in.heldAt) >= lease {
+		in.held = false // another may have had it meanwhile
 	}
 	members, err := in.environment.membership.live(ctx, in.consumer)
 	if err != nil {

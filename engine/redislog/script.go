@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
-	"errors"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -31,57 +30,48 @@ type call struct {
 
 // run runs the calls in one pipeline, in their order, and stores each outcome. A server that restarted, or was told to,
 // has forgotten the scripts: then the pipeline's EVALSHA fail, and unlike a single one nobody falls back for them; here
-// the scripts are loaded again and the calls that failed run once more. It returns the first error.
+// the calls that failed run once more with their source, which the server then remembers. It returns the first error.
 func (l *Log) run(ctx context.Context, op string, calls ...*call) error {
 	if len(calls) == 0 {
 		return nil
 	}
-	forgotten := l.pipeline(ctx, calls)
-	if len(forgotten) > 0 && l.load(ctx, forgotten) == nil {
-		l.pipeline(ctx, forgotten)
+	forgotten := l.pipeline(ctx, calls, func(pipe redis.Pipeliner, c *call) *redis.Cmd {
+		return pipe.EvalSha(ctx, c.script.hash, c.keys, c.args...)
+	})
+	if len(forgotten) > 0 {
+		l.pipeline(ctx, forgotten, func(pipe redis.Pipeliner, c *call) *redis.Cmd {
+			return pipe.Eval(ctx, c.script.source, c.keys, c.args...)
+		})
 	}
 	var first error
 	for _, c := range calls {
-		if c.err = l.failed(op, c.err); first == nil {
-			first = c.err
+		if first == nil && c.err != nil {
+			first = l.failed(op, c.err) // counted once a pipeline
 		}
+		c.err = named(op, c.err)
 	}
 	return first
 }
 
 // pipeline runs the calls once and returns those whose script the server does not have.
-func (l *Log) pipeline(ctx context.Context, calls []*call) (forgotten []*call) {
+func (l *Log) pipeline(ctx context.Context, calls []*call, queue func(redis.Pipeliner, *call) *redis.Cmd) (forgotten []*call) {
 	replies := make([]*redis.Cmd, len(calls))
 	_, _ = l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, c := range calls {
-			replies[i] = pipe.EvalSha(ctx, c.script.hash, c.keys, c.args...)
+			replies[i] = queue(pipe, c)
 		}
 		return nil
 	}) // each reply has its own error, and all have the connection's
 	for i, c := range calls {
 		c.reply, c.err = replies[i].Result()
 		switch {
-		case errors.Is(c.err, redis.Nil):
+		case gone(c.err):
 			c.err = nil
 		case redis.HasErrorPrefix(c.err, "NOSCRIPT"):
 			forgotten = append(forgotten, c)
 		}
 	}
 	return forgotten
-}
-
-func (l *Log) load(ctx context.Context, calls []*call) error {
-	loaded := map[*script]bool{}
-	for _, c := range calls {
-		if loaded[c.script] {
-			continue
-		}
-		if err := l.client.ScriptLoad(ctx, c.script.source).Err(); err != nil {
-			return err
-		}
-		loaded[c.script] = true
-	}
-	return nil
 }
 
 // number is an integer reply, 0 for any other.

@@ -9,6 +9,8 @@ const (
 	// trimStep is how many entries one script looks at, which keeps the server for a millisecond or so; trimSteps of
 	// them make a call of Trim.
 	trimStep, trimSteps = 100, 5
+	// trimRuns bounds how many runs go at a time; Redis drops them by whole blocks of about a hundred.
+	trimRuns = 10_000
 )
 
 // trimCursor is how far down each log of a partition is looked through. What may not go yet stays behind it, and is
@@ -81,8 +83,8 @@ func (l *Log) Trim(ctx context.Context, environment string, now time.Time) (int,
 	keep := e.keep.Load()
 	events := position{ms: after(now.Add(-keep.Events))}
 	actions := position{ms: after(now.Add(-keep.Actions))}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.trimming.Lock()
+	defer e.trimming.Unlock()
 	total := 0
 	for p, keys := range e.slices {
 		cursor := &e.trimmed[p]
@@ -95,7 +97,7 @@ func (l *Log) Trim(ctx context.Context, environment string, now time.Time) (int,
 			return total, err
 		}
 	}
-	runs, err := l.client.XTrimMinID(ctx, runsKey(environment), actions.stream()).Result()
+	runs, err := l.client.XTrimMinIDApprox(ctx, runsKey(environment), actions.stream(), trimRuns).Result()
 	return total + int(runs), l.failed("trim", err)
 }
 

@@ -1,0 +1,97 @@
+package redislog
+
+import (
+	"context"
+	"testing"
+
+	"switchyard/engine/redislog/redistest"
+)
+
+// What no call of the API can bring about in a test's time is tested on the script itself, on both servers.
+
+func withLogs(t *testing.T, test func(t *testing.T, l *Log)) {
+	for name, url := range map[string]string{"embedded": embeddedURL, "redis": redistest.Start(t).URL()} {
+		t.Run(name, func(t *testing.T) {
+			l, err := Open(context.Background(), Options{URL: url})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			test(t, l)
+		})
+	}
+}
+
+func TestSweepKeepsWhoHasClaims(t *testing.T) {
+	withLogs(t, func(t *testing.T, l *Log) {
+		ctx, key := context.Background(), sliceOf("e", 0).events()
+		do := func(args ...any) {
+			t.Helper()
+			if err := l.client.Do(ctx, args...).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		do("XGROUP", "CREATE", key, group, "0", "MKSTREAM")
+		do("XADD", key, "*", "a", "b")
+		do("XREADGROUP", "GROUP", group, "holds a claim", "STREAMS", key, ">")
+		do("XGROUP", "CREATECONSUMER", key, group, "me")
+		do("XGROUP", "CREATECONSUMER", key, group, "gone")
+		sweep := func(idle int) int64 {
+			t.Helper()
+			c := &call{script: sweepScript, keys: []string{key}, args: []any{group, idle, "me"}}
+			if err := l.run(ctx, "claim", c); err != nil {
+				t.Fatal(err)
+			}
+			return c.number()
+		}
+		if n := sweep(3_600_000); n != 0 {
+			t.Errorf("%d young consumers were removed", n)
+		}
+		if n := sweep(-2); n != 1 {
+			t.Errorf("%d consumers were removed", n)
+		}
+		consumers, err := l.client.XInfoConsumers(ctx, key, group).Result()
+		if err != nil || len(consumers) != 2 {
+			t.Errorf("%v %v", consumers, err)
+		}
+	})
+}
+
+func TestBeatAndHold(t *testing.T) {
+	withLogs(t, func(t *testing.T, l *Log) {
+		ctx := context.Background()
+		run := func(s *script, key string, args ...any) any {
+			t.Helper()
+			c := &call{script: s, keys: []string{key}, args: args}
+			if err := l.run(ctx, "lease", c); err != nil {
+				t.Fatal(err)
+			}
+			return c.reply
+		}
+		members, owner := membersKey("e"), sliceOf("e", 0).owner()
+		run(beatScript, members, "b", 60_000)
+		if live := texts(run(beatScript, members, "a", 60_000)); len(live) != 2 {
+			t.Errorf("live: %v", live)
+		}
+		if live := texts(run(beatScript, members, "b", "0")); len(live) != 1 || live[0] != "a" {
+			t.Errorf("live: %v", live)
+		}
+		for _, step := range []struct{ who, lease, owner string }{
+			{"a", "60000", "a"}, {"b", "60000", "a"}, {"b", "0", "a"}, {"a", "60000", "a"}, {"a", "0", ""}, {"b", "60000", "b"},
+		} {
+			if now := text(run(holdScript, owner, step.who, step.lease)); now != step.owner {
+				t.Errorf("%+v: %q", step, now)
+			}
+		}
+	})
+}
+
+func TestChosenSpreads(t *testing.T) {
+	members, shares := []string{"a", "b", "c"}, map[string]int{}
+	for p := range 9 {
+		shares[chosen(members, "production", p)]++
+	}
+	if shares["a"] != 3 || shares["b"] != 3 || shares["c"] != 3 || chosen(nil, "e", 0) != "" {
+		t.Errorf("%v", shares)
+	}
+}
