@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 type listOf[T any] struct {
@@ -210,6 +213,7 @@ func TestWithoutTokensOnlyLocalhostIsServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	request.Host = "evil.example.com"
+	request.Header.Set("X-Forwarded-Host", "localhost")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -217,6 +221,27 @@ func TestWithoutTokensOnlyLocalhostIsServed(t *testing.T) {
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusForbidden {
 		t.Errorf("answered %d", response.StatusCode)
+	}
+	if other := i.do(http.MethodDelete, i.admin+testEnvironment+"/users/x", "", "Origin", "https://evil.example.com"); other.Status != http.StatusForbidden {
+		t.Errorf("a page of another site may delete: %d", other.Status)
+	}
+	if own := i.do(http.MethodGet, i.admin+"/api/v1/environments", "", "Origin", i.admin); own.Status != http.StatusOK {
+		t.Errorf("a page of this server may not read: %d", own.Status)
+	}
+}
+
+func TestALibraryErrorDoesNotQuoteTheRequest(t *testing.T) {
+	i := start(t, "embedded", signup)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(i.ingest, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprint(conn, "POST /v1/receive/api-key HTTP/1.1\r\nHost: x\r\nAuthorization: Basic c2VjcmV0Og==\r\nContent-Length: x\r\n\r\n")
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.Contains(string(answer), " 400 ") || strings.Contains(string(answer), "c2VjcmV0Og") || strings.Contains(string(answer), "api-key") {
+		t.Errorf("%v %s", err, answer)
 	}
 }
 

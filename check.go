@@ -13,11 +13,11 @@ import (
 
 // check validates the configuration and all its rules without touching a store. Its results are the problems, on stdout.
 func check(args []string, stdout, stderr io.Writer) error {
-	flags := newFlags("check", "[-c FILE] [--json] [--schema config|rules]", stderr)
+	flags := newFlags("check", "[-c FILE] [--json] [--schema[=config|=rules]]", stderr)
 	file := flags.String("c", "switchyard.yaml", "the configuration `file`")
 	asJSON := flags.Bool("json", false, "print problems as JSON")
 	var schema schemaFlag
-	flags.Var(&schema, "schema", "print the JSON Schema of the `file`s instead: --schema=config, --schema=rules, or both in one document")
+	flags.Var(&schema, "schema", "print the JSON Schema of the files instead: --schema=config, --schema=rules, or --schema for both in one document")
 	if _, err := parse(flags, args); err != nil {
 		return err
 	}
@@ -49,6 +49,7 @@ func reportJSON(stdout io.Writer, err error) error {
 		problems = document.Problems{{Message: err.Error()}}
 	}
 	encoder := json.NewEncoder(stdout)
+	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	if failed := encoder.Encode(map[string]any{"ok": len(problems) == 0, "problems": problems}); failed != nil {
 		return failed

@@ -13,7 +13,7 @@ import (
 
 type config struct {
 	Listen       string              `yaml:"listen" doc:"The public address, where senders post. Default 127.0.0.1:8080."`
-	AdminListen  string              `yaml:"admin_listen" doc:"The private address: management API, console, /metrics, /healthz, /readyz. Default 127.0.0.1:8081."`
+	AdminListen  string              `yaml:"admin_listen" doc:"The private address: management API, /metrics, /healthz, /readyz. Default 127.0.0.1:8081."`
 	Redis        string              `yaml:"redis" doc:"embedded (the default, keeps nothing across restarts), redis://, rediss://, redis+sentinel:// or redis+cluster://."`
 	Admin        adminConfig         `yaml:"admin" doc:"Who may call the management API."`
 	Retention    retentionConfig     `yaml:"retention" doc:"How long the logs are kept."`

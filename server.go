@@ -152,6 +152,7 @@ func (s *server) apply(ctx context.Context, p *plan) error {
 	before := s.plan.Swap(p)
 	s.book.Swap(p.sets)
 	for _, e := range p.environments {
+		stores[e.key].Keep(e.options)
 		s.engine.Run(e.key, e.partitions, stores[e.key], engine.NewTarget(e.destination, directory.New(s.log.Directory(), nil), e.policy))
 	}
 	s.doors.Swap(doors)
@@ -201,18 +202,25 @@ func (s *server) ready(ctx context.Context) error {
 	return s.opened.Load().Ping(ctx)
 }
 
-// drainTime is how long a stop may take: requests being answered and calls under way are finished.
-const drainTime = 25 * time.Second
+const (
+	// drainTime is how long calls under way may take to finish when the server stops.
+	drainTime = 25 * time.Second
+	// answerTime is how long requests being answered may take; a connection on which nothing comes is cut off then.
+	answerTime = 5 * time.Second
+)
 
 // stop drains: no new requests, no new claims, what is under way is finished, then the connections are closed.
 func (s *server) stop() {
 	s.draining.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	err := s.ingest.stop(drainTime)
+	answered := make(chan error, 1)
+	go func() { answered <- s.ingest.stop(answerTime) }()
 	s.engine.Stop(ctx)
-	err = errors.Join(err, s.log.Close(), s.admin.stop(time.Second))
-	if err != nil {
+	if err := <-answered; err != nil {
+		s.logger.Info("connections that said nothing were cut off", "error", err)
+	}
+	if err := errors.Join(s.log.Close(), s.admin.stop(time.Second)); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		s.logger.Warn("the stop was not clean", "error", err)
 	}
 }

@@ -98,8 +98,15 @@ func (e *Engine) Stop(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	e.cancelWork()
-	<-done
+	select {
+	case <-done:
+	case <-time.After(cutOffTime):
+		e.options.Logger.Warn("a loop does not end; what it holds is claimed again by whoever comes next")
+	}
 }
+
+// cutOffTime is how long a loop may take to notice that it is cut off. A decision can not be interrupted.
+const cutOffTime = 2 * time.Second
 
 func (e *Engine) start(stop context.Context, environment string, partitions int, store Store, live *running) {
 	o := e.options

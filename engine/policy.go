@@ -35,7 +35,7 @@ var DefaultPolicy = Policy{
 // lanes that failed together do not come back together.
 func (r Retry) wait(n int, err error) time.Duration {
 	wait := r.Max
-	if shift := n - 1; shift < 32 && r.Min<<shift < r.Max {
+	if shift := n - 1; shift < 63 && r.Min < r.Max>>shift { // compared this way round nothing overflows
 		wait = r.Min << shift
 	}
 	wait -= time.Duration(rand.Float64() * 0.25 * float64(wait))

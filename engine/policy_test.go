@@ -18,6 +18,16 @@ func TestWaitDoublesWithinItsBounds(t *testing.T) {
 	}
 }
 
+func TestWaitNeverOverflows(t *testing.T) {
+	for _, r := range []Retry{{Min: 10 * time.Second, Max: time.Hour}, {Min: time.Minute, Max: 24 * time.Hour}, {Min: time.Nanosecond, Max: 1 << 62}} {
+		for n := 1; n < 200; n++ {
+			if wait := r.wait(n, errors.New("x")); wait < r.Min*3/4 || wait > r.Max {
+				t.Fatalf("%+v: wait %d is %s", r, n, wait)
+			}
+		}
+	}
+}
+
 func TestRetryAfterIsHonouredUpToTheLongestWait(t *testing.T) {
 	for asked, want := range map[time.Duration]time.Duration{30 * time.Second: 30 * time.Second, 24 * time.Hour: time.Minute} {
 		if wait := retry.wait(1, RetryAfter(errors.New("429"), asked)); wait != want {

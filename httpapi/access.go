@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -37,7 +38,7 @@ const roleLocal = "role"
 func (a *admin) authenticate(c *fiber.Ctx) error {
 	tokens := a.Tokens()
 	if len(tokens) == 0 {
-		if !loopbackHost(c.Hostname()) {
+		if !localRequest(c) {
 			return &failure{Status: fiber.StatusForbidden, Code: "not_loopback", Message: "without tokens the management API answers to localhost only; set admin.tokens"}
 		}
 		c.Locals(roleLocal, Admin)
@@ -66,6 +67,20 @@ func roleOf(tokens []Token, given string) (role Role) {
 		}
 	}
 	return role
+}
+
+// localRequest reports that a request names this machine, by the Host it was sent to — not by a forwarded one, which any
+// page can make up — and comes from no page of another site.
+func localRequest(c *fiber.Ctx) bool {
+	if !loopbackHost(string(c.Request().Host())) {
+		return false
+	}
+	origin := c.Get(fiber.HeaderOrigin)
+	if origin == "" {
+		return true
+	}
+	from, err := url.Parse(origin)
+	return err == nil && loopbackHost(from.Host)
 }
 
 func needs(least Role) fiber.Handler {

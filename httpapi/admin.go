@@ -88,6 +88,7 @@ func NewAdmin(options AdminOptions) *fiber.App {
 	app := fiber.New(fiber.Config{
 		AppName:               "switchyard admin",
 		DisableStartupMessage: true,
+		JSONEncoder:           plainJSON,
 		ErrorHandler:          errorHandler(options.Logger),
 		BodyLimit:             maxBody,
 		ReadTimeout:           30 * time.Second,

@@ -3,6 +3,8 @@
 package httpapi
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strconv"
@@ -60,11 +62,21 @@ func fiberFailure(err *fiber.Error) *failure {
 	case fiber.StatusRequestEntityTooLarge:
 		return tooLarge
 	case fiber.StatusNotFound:
-		return &failure{Status: err.Code, Code: "no_route", Message: "no such path: " + err.Message}
+		return &failure{Status: err.Code, Code: "no_route", Message: "there is no such path here"}
 	case fiber.StatusMethodNotAllowed:
 		return &failure{Status: err.Code, Code: "method_not_allowed", Message: "this path does not take that method"}
 	}
-	return &failure{Status: fiber.StatusBadRequest, Code: "bad_request", Message: err.Message}
+	// The library's own message may quote the request, with its credentials.
+	return &failure{Status: fiber.StatusBadRequest, Code: "bad_request", Message: "the request is not HTTP that can be understood"}
+}
+
+// plainJSON is JSON as people read it: rules are full of && and <, which encoding/json escapes for HTML by default.
+func plainJSON(value any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
 
 type errorBody struct {

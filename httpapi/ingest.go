@@ -38,6 +38,7 @@ func NewIngest(options IngestOptions) *fiber.App {
 		DisableStartupMessage: true,
 		// A multipart body would be written to temporary files, whatever its size.
 		DisablePreParseMultipartForm: true,
+		JSONEncoder:                  plainJSON,
 		ErrorHandler:                 errorHandler(options.Logger),
 		// A sender that dribbles its body holds a connection for this long and no longer.
 		ReadTimeout:  30 * time.Second,

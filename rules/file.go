@@ -13,7 +13,7 @@ type File struct {
 	Path string `yaml:"-"`
 
 	Rules []Rule `yaml:"rules" doc:"What to do with which events, in order."`
-	Tests []Test `yaml:"tests" doc:"Sample events and what the rules should make of them; run by: switchyard test."`
+	Tests []Test `yaml:"tests" doc:"Sample events and what the rules should make of them. They are checked for their form, and not run yet."`
 }
 
 // Rule is one rule as written. Match, the transforms and the fields of its actions are expressions.

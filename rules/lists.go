@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 )
@@ -160,17 +161,44 @@ func uniq(args ...any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept := []any{}
+	kept, others, seen := []any{}, []any{}, make(map[any]bool, len(list))
 	for _, item := range list {
-		found, err := contains(kept, item)
-		if err != nil {
-			return nil, err
+		key, simple := plainKey(item)
+		found := seen[key]
+		if !simple {
+			if found, err = contains(others, item); err != nil {
+				return nil, err
+			}
 		}
-		if !found {
-			kept = append(kept, item)
+		switch {
+		case found:
+			continue
+		case simple:
+			seen[key] = true
+		default:
+			others = append(others, item)
 		}
+		kept = append(kept, item)
 	}
 	return kept, nil
+}
+
+// plainKey is the same for plain values that are equal, so that a long list of them is not compared each with each. Whole
+// numbers too large for a float to tell apart are left to the comparison.
+func plainKey(item any) (key any, simple bool) {
+	const exact = 1 << 53
+	switch v := item.(type) {
+	case string, bool:
+		return v, true
+	case int:
+		return v, -exact < v && v < exact
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < exact {
+			return int(v), true
+		}
+		return v, math.Abs(v) < exact
+	}
+	return nil, false
 }
 
 func contains(list []any, value any) (bool, error) {

@@ -107,8 +107,9 @@ func (e *Environment) actionSource(query engine.ActionQuery) ([]int, source[*eng
 	}
 }
 
-// actionsOfUser reads the actions of a user's events. An action is younger than its event, so only events below the
-// position can have some below it; up to scanLimit of them are looked at.
+// actionsOfUser reads the actions of a user's events, scanLimit events at a time. An action is younger than its event, so
+// only events below the position can have some below it; but old events may have been decided late, so when the newest
+// have none below it, the ones before them are looked at.
 func (e *Environment) actionsOfUser(p int, user string) placeSource {
 	return e.actionsOfEvents(func(ctx context.Context, below position) ([]position, bool, error) {
 		s, err := e.byLex(e.slices[p].user(user))(ctx, p, below, scanLimit)
@@ -119,32 +120,43 @@ func (e *Environment) actionsOfUser(p int, user string) placeSource {
 // actionsOfEvents reads the actions that the decisions of some events name.
 func (e *Environment) actionsOfEvents(events func(ctx context.Context, below position) ([]position, bool, error)) placeSource {
 	return func(ctx context.Context, p int, below position, n int) (places, error) {
-		list, done, err := events(ctx, below)
-		if err != nil || len(list) == 0 {
-			return places{done: true}, err
+		for floor := below; ; {
+			list, done, err := events(ctx, floor)
+			if err != nil || len(list) == 0 {
+				return places{done: true}, err
+			}
+			found, err := e.actionsOfList(ctx, p, list)
+			if err != nil {
+				return places{}, err
+			}
+			found = newestBelow(found, below)
+			if len(found) > n {
+				return places{found[:n], false}, nil
+			}
+			if done || len(found) > 0 {
+				return places{found, done}, nil
+			}
+			floor = list[len(list)-1]
 		}
-		ids := make([]string, len(list))
-		for i, at := range list {
-			ids[i] = at.stream()
-		}
-		decisions, err := e.log.client.HMGet(ctx, e.slices[p].decided(), ids...).Result()
-		if err != nil {
-			return places{}, err
-		}
-		var actions []string
-		for _, decision := range decisions {
-			_, of, _ := splitDecision(text(decision))
-			actions = append(actions, of...)
-		}
-		found := newestBelow(placesOf(p, actions), below)
-		if len(found) > n {
-			return places{found[:n], false}, nil
-		}
-		if !done && len(found) == 0 {
-			return places{list[len(list)-1:], false}, nil // go on below the oldest of these events
-		}
-		return places{found, done}, nil
 	}
+}
+
+// actionsOfList is the actions that the decisions of these events name.
+func (e *Environment) actionsOfList(ctx context.Context, p int, list []position) ([]position, error) {
+	ids := make([]string, len(list))
+	for i, at := range list {
+		ids[i] = at.stream()
+	}
+	decisions, err := e.log.client.HMGet(ctx, e.slices[p].decided(), ids...).Result()
+	if err != nil {
+		return nil, err
+	}
+	var actions []string
+	for _, decision := range decisions {
+		_, of, _ := splitDecision(text(decision))
+		actions = append(actions, of...)
+	}
+	return placesOf(p, actions), nil
 }
 
 // readActions looks entries up by their place; those that are gone are left out.

@@ -15,7 +15,7 @@ const messageEvents = 64
 //
 // KEYS: 1 events, 2 message:<message id>, 3 user:<user id>
 //
-// ARGV: 1 now, ms; 2 the deduplication window, ms; 3 the scope "<source>/<type>", "" not to look; 4 how long the message
+// ARGV: 1 now, ms; 2 the deduplication window, ms; 3 the scope "<source>/<type>/<lane>", "" not to look; 4 how long the message
 // key lives, ms, "" for no message key; 5 how long the user key lives, ms, "" for no user key; 6 the padded id below
 // which the user's events are older than the retention; 7… the values of eventFields without dup, in their order
 //
@@ -71,7 +71,9 @@ func (e *Environment) appendCall(event *engine.Event, partition int) *call {
 	if n := len(event.MessageID); n > 0 && n <= engine.MaxMessageID {
 		messageLife = strconv.FormatInt(max(keep.Events, keep.Dedupe).Milliseconds(), 10)
 		if event.Invalid == "" { // a corrected message may come again under its id
-			scope = event.Source + "/" + event.Type
+			// With the lane, for only its partition can look: a repeat has the user of what it repeats, and another user's
+			// event must not be taken for one because the two happen to share a partition.
+			scope = event.Source + "/" + event.Type + "/" + event.Lane()
 		}
 	}
 	if event.UserID != "" {

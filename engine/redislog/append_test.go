@@ -90,9 +90,12 @@ var appendContract = []contract{
 			t.Errorf("%q %q", first.DuplicateOf, second.DuplicateOf)
 		}
 	}},
-	{"the scope is source and type", func(t *testing.T, f *fixture) {
+	{"the scope is source, type and user", func(t *testing.T, f *fixture) {
 		events := []*engine.Event{f.event("sam", "m"), f.event("sam", "m"), f.event("sam", "m")}
 		events[1].Source, events[2].Type = "app", engine.TypeIdentify
+		for n := range 20 { // more than there are partitions, so some share sam's
+			events = append(events, f.event(fmt.Sprintf("user-%d", n), "m"))
+		}
 		f.append(events...)
 		for i, event := range events {
 			if event.DuplicateOf != "" {

@@ -53,8 +53,8 @@ type Environment struct {
 var _ engine.Store = (*Environment)(nil)
 
 // Environment opens an environment's log. The number of partitions is fixed when it is first used, on any process;
-// another number afterwards is an error that says both. Opening it again returns the same Environment, and from then on
-// its options are the new ones.
+// another number afterwards is an error that says both. Opening it again returns the same Environment and changes nothing
+// of it: new options are given to Keep, which can not fail.
 func (l *Log) Environment(ctx context.Context, key string, partitions int, options EnvOptions) (*Environment, error) {
 	if partitions < 1 {
 		return nil, fmt.Errorf("environment %q needs at least one partition, not %d", key, partitions)
@@ -62,16 +62,21 @@ func (l *Log) Environment(ctx context.Context, key string, partitions int, optio
 	if err := l.fixPartitions(ctx, key, partitions); err != nil {
 		return nil, err
 	}
-	options = options.withDefaults()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	environment := l.environments[key]
 	if environment == nil {
 		environment = newEnvironment(l, key, partitions)
+		environment.Keep(options)
 		l.environments[key] = environment
 	}
-	environment.keep.Store(&options)
 	return environment, nil
+}
+
+// Keep changes how long things are kept, from now on.
+func (e *Environment) Keep(options EnvOptions) {
+	options = options.withDefaults()
+	e.keep.Store(&options)
 }
 
 func newEnvironment(l *Log, key string, partitions int) *Environment {

@@ -8,7 +8,7 @@
 //
 //	sy:{env:p}:events        STREAM  the event log, one immutable entry an event; consumer group "router"
 //	sy:{env:p}:decided       HASH    event → "<outcome> <actions> <json>"; pending events = XLEN events − HLEN decided
-//	sy:{env:p}:message:<id>  HASH    "<source>/<type>" → "<ms>:<event>", the first in the window; "ids" → its events
+//	sy:{env:p}:message:<id>  HASH    "<source>/<type>/<lane>" → "<ms>:<event>", the first in the window; "ids" → its events
 //	sy:{env:p}:user:<id>     ZSET    the user's events, padded, all of score 0: an index in lexicographic order
 //	sy:{env:p}:actions       STREAM  the action log's immutable half, one entry an action
 //	sy:{env:p}:state         HASH    action → "<attempts> <status> <json>"

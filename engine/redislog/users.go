@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"switchyard/engine"
 )
@@ -65,7 +66,18 @@ for _, padded in ipairs(redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[3]) - 1))
   local id = ms .. '-' .. seq
   local entry = redis.call('XRANGE', KEYS[2], id, id)[1]
   for i = 1, entry and #entry[2] or 0, 2 do
-    if entry[2][i] == 'msg' and entry[2][i + 1] ~= '' then redis.call('DEL', ARGV[4] .. entry[2][i + 1]) end
+    if entry[2][i] == 'msg' and entry[2][i + 1] ~= '' then
+      local message = ARGV[4] .. entry[2][i + 1]
+      local fields = redis.call('HGETALL', message)
+      for f = 1, #fields, 2 do
+        if fields[f] == 'ids' then
+          local rest = string.gsub(fields[f + 1], string.gsub(padded, '%-', '%%-') .. ' ', '')
+          if rest == '' then redis.call('HDEL', message, 'ids') else redis.call('HSET', message, 'ids', rest) end
+        elseif string.match(fields[f + 1], ':(.+)$') == id then
+          redis.call('HDEL', message, fields[f])
+        end
+      end
+    end
   end
   local decision = redis.call('HGET', KEYS[3], id)
   for action in string.gmatch(decision and string.match(decision, '^%a+ ([^ ]*)') or '', '[^,]+') do
@@ -91,7 +103,7 @@ return {left, removed}
 const forgetStep = 100
 
 // DeleteUser removes a person from the directory, and the logged events that carry the id, with their decisions and
-// actions. It returns engine.ErrNotFound when there was neither. A call that fails half-way can be made again.
+// actions, and the samples of event names that are of this person. The stream of workflow runs is left to its consumer. It returns engine.ErrNotFound when there was neither. A call that fails half-way can be made again.
 func (l *Log) DeleteUser(ctx context.Context, environment, id string) error {
 	e, err := l.environment(environment)
 	if err != nil {
@@ -119,6 +131,9 @@ func (l *Log) DeleteUser(ctx context.Context, environment, id string) error {
 			break
 		}
 	}
+	if err := l.forgetSamples(ctx, environment, id); err != nil {
+		return err
+	}
 	profiles, err := l.client.Del(ctx, profileKey(environment, id)).Result()
 	if err != nil {
 		return l.failed("delete", err)
@@ -127,4 +142,67 @@ func (l *Log) DeleteUser(ctx context.Context, environment, id string) error {
 		return engine.ErrNotFound
 	}
 	return nil
+}
+
+// forgetSampleScript drops the sample of a name, and keeps its counts.
+//
+// KEYS: 1 names of:<source>
+//
+// ARGV: 1 the name's field, 2 its value as it was read
+//
+// Returns: 1, or 0 when the value is another by now
+var forgetSampleScript = newScript(`
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], string.match(ARGV[2], '^%d+ %d+ %d+ '))
+return 1
+`)
+
+// forgetSamples drops the samples of event names that carry a user's id. A name that is counted at this very moment is
+// looked at again.
+func (l *Log) forgetSamples(ctx context.Context, environment, id string) error {
+	sources, err := l.client.SMembers(ctx, sourcesKey(environment)).Result()
+	if err != nil {
+		return l.failed("delete", err)
+	}
+	for _, source := range sources {
+		for again := true; again; {
+			names, err := l.client.HGetAll(ctx, namesKey(environment, source)).Result()
+			if err != nil {
+				return l.failed("delete", err)
+			}
+			var calls []*call
+			for field, value := range names {
+				if sampleOf(nameRecord(source, field, value).Sample, id) {
+					calls = append(calls, &call{script: forgetSampleScript, keys: []string{namesKey(environment, source)}, args: []any{field, value}})
+				}
+			}
+			if err := l.run(ctx, "delete", calls...); err != nil {
+				return err
+			}
+			again = slices.ContainsFunc(calls, func(c *call) bool { return c.number() == 0 })
+		}
+	}
+	return nil
+}
+
+// sampleOf reports whether an original event speaks of a user: anywhere in it, whatever the vendor calls the field.
+func sampleOf(sample json.RawMessage, id string) bool {
+	value, err := engine.DecodeJSON(sample)
+	return err == nil && mentions(value, id)
+}
+
+func mentions(value any, id string) bool {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, below := range v {
+			if mentions(below, id) {
+				return true
+			}
+		}
+		return false
+	case []any:
+		return slices.ContainsFunc(v, func(below any) bool { return mentions(below, id) })
+	}
+	text, ok := engine.Text(value)
+	return ok && text == id
 }
