@@ -159,6 +159,15 @@ func TestDeletingAUserRemovesTheLoggedEvents(t *testing.T) {
 		i.post("api-key", `{"type":"page","name":"Home","userId":"other","messageId":"d-2"}`, 200)
 		i.settled("d-1")
 		i.settled("d-2")
+		var names listOf[struct {
+			Name   string
+			Count  int
+			Sample any
+		}]
+		eventually(t, "both names are counted", func() bool {
+			i.get(testEnvironment+"/event-names", &names)
+			return len(names.Items) == 2
+		})
 		if answer := i.do(http.MethodDelete, i.admin+testEnvironment+"/users/sam10", ""); answer.Status != 204 {
 			t.Fatalf("%d %s", answer.Status, answer.Body)
 		}
@@ -173,6 +182,12 @@ func TestDeletingAUserRemovesTheLoggedEvents(t *testing.T) {
 		}
 		if answer := i.do(http.MethodGet, i.admin+testEnvironment+"/users/sam10", ""); answer.Status != 404 {
 			t.Errorf("the user is still there: %s", answer.Body)
+		}
+		i.get(testEnvironment+"/event-names", &names)
+		for _, name := range names.Items {
+			if (name.Sample == nil) != (name.Name == "user-signed-up") || name.Count != 1 {
+				t.Errorf("after the deletion: %+v", name)
+			}
 		}
 	})
 }

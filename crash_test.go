@@ -197,3 +197,26 @@ func TestStartWaitsForRedis(t *testing.T) {
 	cancel()
 	<-ended
 }
+
+// A stranger's idle connection must not take the time that calls under way have.
+func TestAnIdleConnectionDoesNotHoldUpTheStop(t *testing.T) {
+	i := start(t, "embedded", signup)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(i.ingest, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("POST /v1/receive/api-key HTTP/1.1\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	stopped := make(chan struct{})
+	go func() {
+		i.stop()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(drainTime - 5*time.Second):
+		t.Error("the stop waits for a connection that says nothing")
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"switchyard/engine/redislog/redistest"
 )
 
 func (i *instance) metric(line string) bool {
@@ -84,5 +86,19 @@ func TestWhatOnlyARestartChangesIsRefused(t *testing.T) {
 	eventually(t, "the change is refused", func() bool { return i.metric(`switchyard_config_reloads_total{result="failure"} 1`) })
 	if !strings.Contains(i.log.String(), "fixed for the environment's life") {
 		t.Errorf("the log does not say why:\n%s", i.log)
+	}
+}
+
+// A plan that meets a store it does not fit changes nothing at all, not even how long the others keep their events.
+func TestAFailedReloadKeepsTheRetention(t *testing.T) {
+	store := redistest.Start(t)
+	i := start(t, store.URL(), signup)
+	redisDo(t, store, "HSET", "sy:{other}:meta", "partitions", 3)
+	i.post("api-key", `{"type":"page","name":"Home","userId":"u","messageId":"kept"}`, 200)
+	i.write("switchyard.yaml", "retention: {events: 1m, actions: 1m, dedupe: 1ms}\n"+signup["switchyard.yaml"]+"  - key: other\n")
+	eventually(t, "the reload is refused", func() bool { return i.metric(`switchyard_config_reloads_total{result="failure"} 1`) })
+	time.Sleep(5 * time.Millisecond) // past the window that must not hold
+	if answer := i.post("api-key", `{"type":"page","name":"Home","userId":"u","messageId":"kept"}`, 200); !strings.Contains(answer.Body, `"duplicates":1`) {
+		t.Errorf("the refused window is in force: %s", answer.Body)
 	}
 }
