@@ -12,9 +12,9 @@ import (
 // JSON Schema that `switchyard check --schema` prints all follow from them.
 
 type config struct {
-	Listen       string              `yaml:"listen" doc:"The public address, where senders post. Default 127.0.0.1:8080."`
-	AdminListen  string              `yaml:"admin_listen" doc:"The private address: management API, /metrics, /healthz, /readyz. Default 127.0.0.1:8081."`
-	Redis        string              `yaml:"redis" doc:"embedded (the default, keeps nothing across restarts), redis://, rediss://, redis+sentinel:// or redis+cluster://."`
+	Listen       document.Text       `yaml:"listen" doc:"The public address, where senders post. Default 127.0.0.1:8080."`
+	AdminListen  document.Text       `yaml:"admin_listen" doc:"The private address: management API, /metrics, /healthz, /readyz. Default 127.0.0.1:8081."`
+	Redis        document.Text       `yaml:"redis" doc:"embedded (the default, keeps nothing across restarts), redis://, rediss://, redis+sentinel:// or redis+cluster://."`
 	Admin        adminConfig         `yaml:"admin" doc:"Who may call the management API."`
 	Retention    retentionConfig     `yaml:"retention" doc:"How long the logs are kept."`
 	Sources      []sourceConfig      `yaml:"sources" required:"true" doc:"What sends events."`
@@ -71,17 +71,23 @@ type retryConfig struct {
 }
 
 type connectionConfig struct {
-	WriteKeys     []string       `yaml:"write_keys" required:"true" doc:"The keys that senders post to; two while one is being replaced."`
-	Verify        *verify.Config `yaml:"verify" doc:"How the sender proves who it is. Without it the write key alone is the credential."`
-	IdentifyUsers bool           `yaml:"identify_users" doc:"Every identify event creates or updates its user, without a rule."`
+	WriteKeys     []string      `yaml:"write_keys" required:"true" doc:"The keys that senders post to; two while one is being replaced."`
+	Verify        *verifyConfig `yaml:"verify" doc:"How the sender proves who it is. Without it the write key alone is the credential."`
+	IdentifyUsers bool          `yaml:"identify_users" doc:"Every identify event creates or updates its user, without a rule."`
 	Place         document.Place
+}
+
+// verifyConfig is the adapters' own section, with its place.
+type verifyConfig struct {
+	verify.Config
+	Place document.Place
 }
 
 // withDefaults fills what the file leaves out.
 func (c *config) withDefaults() {
-	fill(&c.Listen, "127.0.0.1:8080")
-	fill(&c.AdminListen, "127.0.0.1:8081")
-	fill(&c.Redis, "embedded")
+	fill(&c.Listen.Value, "127.0.0.1:8080")
+	fill(&c.AdminListen.Value, "127.0.0.1:8081")
+	fill(&c.Redis.Value, "embedded")
 	fill(&c.Retention.Events, 30*24*time.Hour)
 	fill(&c.Retention.Action, 30*24*time.Hour)
 	fill(&c.Retention.Dedupe, 24*time.Hour)

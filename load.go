@@ -86,17 +86,16 @@ func (l *loader) wrong(at document.Place, format string, values ...any) {
 
 func (l *loader) listeners() {
 	c := l.plan.config
-	top := document.Place{}
-	if len(c.Sources) > 0 {
-		top = c.Sources[0].Place
-	}
-	for _, address := range []string{c.Listen, c.AdminListen} {
-		if _, _, err := net.SplitHostPort(address); err != nil {
-			l.wrong(top, "%q is not an address such as 127.0.0.1:8080", address)
+	for _, address := range []document.Text{c.Listen, c.AdminListen} {
+		if _, _, err := net.SplitHostPort(address.Value); err != nil {
+			l.wrong(address.Place(), "this is not an address such as 127.0.0.1:8080")
 		}
 	}
-	if len(c.Admin.Tokens) == 0 && !onLoopback(c.AdminListen) {
-		l.wrong(top, "admin_listen %s is not on loopback, so admin.tokens is needed: without tokens everybody who can reach it could read every event", c.AdminListen)
+	if len(c.Admin.Tokens) == 0 && !onLoopback(c.AdminListen.Value) {
+		l.wrong(c.AdminListen.Place(), "admin_listen is not on loopback, so admin.tokens is needed: without tokens everybody who can reach it could read every event")
+	}
+	if err := redislog.CheckURL(c.Redis.Value); err != nil {
+		l.wrong(c.Redis.Place(), "%v", err)
 	}
 	r := c.Retention
 	if r.Dedupe > r.Events {
@@ -195,8 +194,11 @@ func (l *loader) connection(e *environmentConfig, source string, writeKeys map[s
 		return nil
 	}
 	for _, key := range c.WriteKeys {
-		if key == "" || writeKeys[key] {
-			l.wrong(c.Place, "a write key of %s is empty or used twice: it must name one connection", source)
+		switch {
+		case key == "":
+			l.wrong(c.Place, "a write key of %s is empty", source)
+		case writeKeys[key]:
+			l.wrong(c.Place, "a write key of %s is used twice: it must name one connection", source)
 		}
 		writeKeys[key] = true
 	}
@@ -206,7 +208,11 @@ func (l *loader) connection(e *environmentConfig, source string, writeKeys map[s
 	}
 	receiver, err := vendor.Receiver(verifyOf(c))
 	if err != nil {
-		l.wrong(c.Place, "connection %s: %v", source, err)
+		at := c.Place
+		if c.Verify != nil {
+			at = c.Verify.Place
+		}
+		l.wrong(at, "connection %s: %v", source, err)
 		return nil
 	}
 	return &plannedConnection{
@@ -222,7 +228,7 @@ func verifyOf(c connectionConfig) verify.Config {
 	if c.Verify == nil {
 		return verify.Config{}
 	}
-	return *c.Verify
+	return c.Verify.Config
 }
 
 func (l *loader) rules(e *environmentConfig) {

@@ -64,9 +64,9 @@ func (s *server) reload(ctx context.Context, load func() (*plan, error), why str
 func (s *server) unchangeable(p *plan) error {
 	live := s.plan.Load()
 	for _, setting := range []struct{ name, was, is string }{
-		{"listen", live.config.Listen, p.config.Listen},
-		{"admin_listen", live.config.AdminListen, p.config.AdminListen},
-		{"redis", live.config.Redis, p.config.Redis},
+		{"listen", live.config.Listen.Value, p.config.Listen.Value},
+		{"admin_listen", live.config.AdminListen.Value, p.config.AdminListen.Value},
+		{"redis", live.config.Redis.Value, p.config.Redis.Value},
 	} {
 		if setting.was != setting.is {
 			return fmt.Errorf("%s changed; that needs a restart", setting.name)

@@ -46,9 +46,9 @@ func runServer(ctx context.Context, options serving, logger *slog.Logger, starte
 		if err != nil {
 			return nil, err
 		}
-		override(&p.config.Redis, options.redis)
-		override(&p.config.Listen, options.listen)
-		override(&p.config.AdminListen, options.adminListen)
+		override(&p.config.Redis.Value, options.redis)
+		override(&p.config.Listen.Value, options.listen)
+		override(&p.config.AdminListen.Value, options.adminListen)
 		return p, nil
 	}
 	p, err := load()

@@ -50,7 +50,7 @@ func newServer(ctx context.Context, p *plan, logger *slog.Logger) (*server, erro
 		return nil, err
 	}
 	var err error
-	if s.log, err = s.openLog(ctx, p.config.Redis); err != nil {
+	if s.log, err = s.openLog(ctx, p.config.Redis.Value); err != nil {
 		return nil, errors.Join(err, s.admin.stop(time.Second))
 	}
 	s.opened.Store(s.log)
@@ -173,7 +173,7 @@ func (s *server) listenAdmin(p *plan) error {
 		Gatherer:     s.registry,
 		Logger:       s.logger,
 	})
-	return s.admin.start(p.config.AdminListen, app)
+	return s.admin.start(p.config.AdminListen.Value, app)
 }
 
 // readable is the log for readers; a nil interface until it is open.
@@ -185,7 +185,7 @@ func (s *server) readable() httpapi.Log {
 }
 
 func (s *server) listenIngest() error {
-	return s.ingest.start(s.plan.Load().config.Listen, httpapi.NewIngest(httpapi.IngestOptions{
+	return s.ingest.start(s.plan.Load().config.Listen.Value, httpapi.NewIngest(httpapi.IngestOptions{
 		Doors: s.doors, Acceptor: &engine.Acceptor{Metrics: s.metrics}, Metrics: s.metrics, Logger: s.logger,
 		WriteKeyOf: spec.WriteKeyOf,
 	}))

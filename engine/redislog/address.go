@@ -46,6 +46,15 @@ func newClient(options Options) (redis.UniversalClient, error) {
 	return redis.NewUniversalClient(&universal.UniversalOptions), nil
 }
 
+// CheckURL reports what is wrong with a URL of Options, without connecting; the error holds nothing of the URL.
+func CheckURL(url string) error {
+	if url == "" || url == embeddedURL {
+		return nil
+	}
+	_, err := parseURL(url)
+	return err
+}
+
 // target is where a URL points.
 type target struct {
 	redis.UniversalOptions

@@ -7,9 +7,3 @@ func (l *Log) Client() redis.UniversalClient { return l.client }
 
 // Prefix is what the keys of a partition start with.
 func Prefix(environment string, partition int) string { return sliceOf(environment, partition).prefix }
-
-// CheckURL parses a URL without connecting.
-func CheckURL(url string) error {
-	_, err := parseURL(url)
-	return err
-}
