@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -10,7 +11,7 @@ import (
 // uniq must keep exactly what comparing each with each keeps, numbers of every kind among them.
 func TestUniqIsTheNaiveOne(t *testing.T) {
 	pool := []any{
-		"a", "5", "", true, false, nil, 5, 5.0, 5.5, -0.0, 0, 1 << 53, float64(1 << 53), 1<<53 + 1, 9.007199254740993e15,
+		"a", "5", "", true, false, nil, 5, 5.0, 5.5, math.Copysign(0, -1), 0, 1 << 53, float64(1 << 53), 1<<53 + 1, 9.007199254740993e15,
 		uint64(1 << 63), float64(1 << 63), json.Number("18446744073709551616"), []any{1, 2}, []any{1.0, 2}, map[string]any{"a": 1},
 		map[string]any{"a": 1.0}, map[string]any{},
 	}
