@@ -67,11 +67,13 @@ func demo(args []string, stdout, stderr io.Writer) error {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
-	ctx, done := context.WithCancelCause(ctx)
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	results := make(chan error, 1)
 	err = runServer(ctx, options, logger, func(s *server) {
 		result := tell(ctx, s, dir, stdout)
-		if *once || result != nil {
-			done(result)
+		if results <- result; *once || result != nil {
+			done()
 			return
 		}
 		fmt.Fprintf(stdout, "\nStill serving; stop with Ctrl-C. Read on with\n\n  curl -s http://%s/api/v1/environments/development/events\n", s.admin.address())
@@ -79,10 +81,12 @@ func demo(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if cause := context.Cause(ctx); *once && cause != context.Canceled {
-		return cause
+	select {
+	case result := <-results:
+		return result
+	default: // stopped before the story was told
+		return errFound
 	}
-	return nil
 }
 
 func unpackQuickstart() (string, error) {
@@ -216,7 +220,7 @@ func (e expectation) equal(other expectation) bool {
 	return e.Outcome == other.Outcome && slices.Equal(e.Actions, other.Actions)
 }
 
-// summaries leave out the reason of what succeeded.
+// summaries are actions as a story expects them.
 func summaries(actions []actionRecord) []actionSummary {
 	list := make([]actionSummary, len(actions))
 	for i, action := range actions {

@@ -55,6 +55,9 @@ func TestReload(t *testing.T) {
 	if got := outcome(); got != "unmatched" {
 		t.Fatalf("without rules: %s", got)
 	}
+	if !i.metric(`switchyard_rules_loaded{environment="test"} 0`) {
+		t.Error("an environment without rules has no figure that says so")
+	}
 }
 
 func TestReloadOnHangup(t *testing.T) {

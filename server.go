@@ -115,7 +115,7 @@ func (s *server) collect() {
 	})
 	info.Set(1)
 	s.registry.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		engine.BacklogCollector(s.environmentKeys, s.backlog), engine.RuleCollector(s.book.All))
+		engine.BacklogCollector(s.environmentKeys, s.backlog), engine.RuleCollector(s.environmentKeys, s.book.All))
 }
 
 func (s *server) environmentKeys() []string {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -186,4 +187,54 @@ func mustJSON(t *testing.T, value any) string {
 		t.Fatal(err)
 	}
 	return string(doc)
+}
+
+// A dead action is run again by hand once its cause is mended, under the same key.
+func TestADeadActionIsRunAgain(t *testing.T) {
+	onBothStores(t, func(t *testing.T, redis string) {
+		i := start(t, redis, map[string]string{"switchyard.yaml": signup["switchyard.yaml"], "rules.yaml": `
+rules:
+  - key: mention
+    match: name == "mentioned"
+    actions: [{trigger: {workflow: mention, recipients: '{"id": data.who}', actor: user_id}}]
+`})
+		i.post("api-key", `{"type":"track","event":"mentioned","userId":"kim","messageId":"x-1","properties":{"who":"sam"}}`, 200)
+		dead := i.settled("x-1")
+		if len(dead.Actions) != 1 || dead.Actions[0].Status != "dead" || !strings.Contains(dead.Actions[0].Reason, "kim") {
+			t.Fatalf("an unknown actor: %+v", dead)
+		}
+		i.post("api-key", `{"type":"identify","userId":"kim","messageId":"x-2"}`, 200)
+		i.settled("x-2")
+		retry := i.do(http.MethodPost, i.admin+testEnvironment+"/actions/"+dead.Actions[0].ID+"/retry", "")
+		if retry.Status != 200 || !strings.Contains(retry.Body, `"waiting"`) {
+			t.Fatalf("%d %s", retry.Status, retry.Body)
+		}
+		again := i.settled("x-1")
+		if len(again.Actions) != 1 || again.Actions[0].Status != "succeeded" || len(again.Actions[0].Attempts) != 2 {
+			t.Errorf("after the retry: %+v", again)
+		}
+		if !i.metric(`switchyard_actions_dead{environment="test"} 0`) {
+			t.Error("it is still counted as dead")
+		}
+	})
+}
+
+// A story that does not come out as told ends the demo with a failure, with or without --once.
+func TestTheDemoNoticesWhatIsNotAsExpected(t *testing.T) {
+	files := map[string]string{}
+	for _, name := range []string{"switchyard.yaml", "story.json", "rules/welcome.yaml", "rules/billing.yaml"} {
+		text, err := quickstart.ReadFile("examples/quickstart/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = strings.Replace(string(text), `recipients: properties.recipients`, `recipients: '["nobody"]'`, 1)
+	}
+	i := start(t, "embedded", files)
+	var out bytes.Buffer
+	if err := tell(t.Context(), i.server, i.dir, &out); !errors.Is(err, errFound) {
+		t.Errorf("%v\n%s", err, &out)
+	}
+	if !strings.Contains(out.String(), "NOT AS EXPECTED") || strings.HasSuffix(out.String(), " 0 failed\n") {
+		t.Errorf("printed\n%s", &out)
+	}
 }

@@ -60,13 +60,15 @@ func (c *backlogCollector) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// RuleCollector exports the counters that the rules keep themselves.
-func RuleCollector(rules func() iter.Seq2[string, RuleInfo]) prometheus.Collector {
-	return &ruleCollector{rules}
+// RuleCollector exports the counters that the rules keep themselves, and for every environment how many it has: none is
+// a figure too, and one to be woken by.
+func RuleCollector(environments func() []string, rules func() iter.Seq2[string, RuleInfo]) prometheus.Collector {
+	return &ruleCollector{environments, rules}
 }
 
 type ruleCollector struct {
-	rules func() iter.Seq2[string, RuleInfo]
+	environments func() []string
+	rules        func() iter.Seq2[string, RuleInfo]
 }
 
 var (
@@ -88,6 +90,9 @@ func (c *ruleCollector) Describe(out chan<- *prometheus.Desc) {
 // Collect reads every rule's counters.
 func (c *ruleCollector) Collect(out chan<- prometheus.Metric) {
 	loaded := map[string]int{}
+	for _, environment := range c.environments() {
+		loaded[environment] = 0
+	}
 	for environment, rule := range c.rules() {
 		loaded[environment]++
 		counter := func(desc *prometheus.Desc, value float64) {

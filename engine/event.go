@@ -89,9 +89,6 @@ func (e *Event) Lane() string {
 // UserLane is the lane of the events that carry this user id.
 func UserLane(userID string) string { return "u:" + userID }
 
-// MessageLane is the lane of the events that carry this message id and no user, anonymous or group id.
-func MessageLane(messageID string) string { return "m:" + messageID }
-
 // MaxMessageID is the longest message id that deduplication looks at; a longer one is kept, and processed normally.
 const MaxMessageID = 255
 
