@@ -64,8 +64,20 @@ type Event struct {
 	Invalid string
 	// Notes say what was put right on the way in, such as a timestamp that did not parse.
 	Notes []string
+	// Violations are what does not fit the connection's schema for this event.
+	Violations []Violation
+	// DedupeFor shortens the time for which a repeat of MessageID is recognised; zero leaves it to the environment. Ids
+	// that are hashes of content come back, rightly, when a value changes back.
+	DedupeFor time.Duration
 	// DuplicateOf is the id of the event that this one repeats; set by the log as it appends.
 	DuplicateOf string
+}
+
+// Violation is one place where an event's data does not fit its schema.
+type Violation struct {
+	// Pointer is the JSON pointer (RFC 6901) of the value in the data; "" for all of it.
+	Pointer string `json:"pointer"`
+	Message string `json:"message"`
 }
 
 // Lane names the sequence that this event's actions belong to: its user, or the nearest thing to one. Events of one

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -33,6 +34,8 @@ func failureOf(err error) *failure {
 		known        *failure
 		badRequest   *engine.BadRequest
 		unauthorized *engine.Unauthorized
+		throttled    *engine.Throttled
+		oversized    *engine.TooLarge
 		fiberError   *fiber.Error
 	)
 	switch {
@@ -42,6 +45,11 @@ func failureOf(err error) *failure {
 		return &failure{Status: fiber.StatusBadRequest, Code: badRequest.Code, Message: badRequest.Message}
 	case errors.As(err, &unauthorized):
 		return &failure{Status: fiber.StatusUnauthorized, Code: unauthorized.Code, Message: unauthorized.Message}
+	case errors.As(err, &throttled):
+		return &failure{Status: fiber.StatusTooManyRequests, Code: "too_many_events", Message: throttled.Error(),
+			RetryAfter: int(max(1, math.Ceil(throttled.Wait.Seconds())))}
+	case errors.As(err, &oversized):
+		return &failure{Status: fiber.StatusRequestEntityTooLarge, Code: "too_large", Message: oversized.Error()}
 	case errors.Is(err, engine.ErrUnavailable):
 		return &failure{Status: fiber.StatusServiceUnavailable, Code: "unavailable",
 			Message: "the event log is unavailable; send this again", RetryAfter: 5}

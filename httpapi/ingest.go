@@ -51,8 +51,11 @@ func NewIngest(options IngestOptions) *fiber.App {
 	for _, method := range []string{fiber.MethodHead, fiber.MethodPost, fiber.MethodPut, fiber.MethodPatch} {
 		app.Add(method, "/v1/receive/:key", in.receive)
 	}
-	for _, call := range []string{"track", "identify", "page", "screen", "group", "alias", "batch"} {
-		app.Post("/v1/"+call, in.call(call))
+	for _, call := range calls {
+		app.Post("/v1/"+call, in.call(call, in.segmentKey, func(jitsuReply) any { return callReply{true} }))
+		for _, path := range []string{"/api/s/", "/api/s/s2s/"} {
+			app.Post(path+call, in.call(call, in.jitsuKey, func(r jitsuReply) any { return r }))
+		}
 	}
 	return app
 }
@@ -96,7 +99,7 @@ func (in *ingest) reject(door *Door, err error) {
 var (
 	unknownKey = &engine.Unauthorized{Code: "unknown_write_key", Message: "no connection has this write key"}
 	noWriteKey = &engine.Unauthorized{Code: "missing_write_key",
-		Message: "the write key is missing: send it as the user name of Basic authentication, or as writeKey in the body"}
+		Message: "the write key is missing: send it as the user name of Basic authentication, as writeKey in the body, or, to /api/s, as X-Write-Key"}
 )
 
 // receive is every vendor's webhook. A HEAD or an empty body is a probe: the vendor asks whether anybody is here.
@@ -116,9 +119,12 @@ func (in *ingest) receive(c *fiber.Ctx) error {
 	if c.Method() == fiber.MethodHead || len(body) == 0 {
 		return c.JSON(receiveReply{Success: true})
 	}
-	receipt, err := in.accept(c, door, body, door.Receive)
+	batch, receipt, err := in.accept(c, door, body, door.Receive)
 	if err != nil {
 		return err
+	}
+	if batch.Answer != nil {
+		return c.JSON(batch.Answer())
 	}
 	return c.JSON(receiveReply{true, receipt.Accepted, receipt.Duplicates, receipt.Invalid})
 }
@@ -130,21 +136,29 @@ type receiveReply struct {
 	Invalid    int  `json:"invalid"`
 }
 
+// calls are those of Segment-compatible SDKs, each a path: a type of message, or a batch of them.
+var calls = []string{"track", "identify", "page", "screen", "group", "alias", "batch"}
+
+// callReply is what Segment's API answers, jitsuReply what Jitsu's does.
 type callReply struct {
 	Success bool `json:"success"`
 }
 
-// call is one call of a Segment-compatible SDK.
-func (in *ingest) call(name string) fiber.Handler {
+type jitsuReply struct {
+	OK             bool     `json:"ok"`
+	ReceivedEvents int      `json:"receivedEvents"`
+	OKEvents       int      `json:"okEvents"`
+	Errors         []string `json:"errors"`
+}
+
+// call is one call of an SDK: keyOf is where it puts the write key, and reply what it wants to hear.
+func (in *ingest) call(name string, keyOf func(*fiber.Ctx, []byte) string, reply func(jitsuReply) any) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		body, err := bodyOf(c)
 		if err != nil {
 			return err
 		}
-		key := basicUser(c)
-		if key == "" {
-			key = in.WriteKeyOf(body)
-		}
+		key := keyOf(c, body)
 		if key == "" {
 			return noWriteKey
 		}
@@ -152,14 +166,42 @@ func (in *ingest) call(name string) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		_, err = in.accept(c, door, body, func(request *engine.Request, now time.Time) (engine.Batch, error) {
+		batch, receipt, err := in.accept(c, door, body, func(request *engine.Request, now time.Time) (engine.Batch, error) {
 			return door.ReceiveCall(name, request, now)
 		})
 		if err != nil {
 			return err
 		}
-		return c.JSON(callReply{true})
+		return c.JSON(reply(jitsuReply{true, len(batch.Events), len(batch.Events) - receipt.Invalid, reasons(batch.Events)}))
 	}
+}
+
+// reasons say what is wrong with the invalid ones of a batch, the first few of them.
+func reasons(events []*engine.Event) []string {
+	const most = 20
+	list := []string{}
+	for _, event := range events {
+		if event.Invalid != "" && len(list) < most {
+			list = append(list, event.Invalid)
+		}
+	}
+	return list
+}
+
+// segmentKey is the user name of Basic authentication, or writeKey in the body.
+func (in *ingest) segmentKey(c *fiber.Ctx, body []byte) string {
+	if key := basicUser(c); key != "" {
+		return key
+	}
+	return in.WriteKeyOf(body)
+}
+
+// jitsuKey is the header that Jitsu's SDK sends, or what Segment's would send.
+func (in *ingest) jitsuKey(c *fiber.Ctx, body []byte) string {
+	if key := c.Get("X-Write-Key"); key != "" {
+		return key
+	}
+	return in.segmentKey(c, body)
 }
 
 // basicUser is the user name of Basic authentication; SDKs leave the password empty.
@@ -178,16 +220,20 @@ func basicUser(c *fiber.Ctx) string {
 
 // accept verifies, decodes and stores. One bad event in a list is stored as invalid and does not fail the others; one
 // that came alone is refused.
-func (in *ingest) accept(c *fiber.Ctx, door *Door, body []byte, receive func(*engine.Request, time.Time) (engine.Batch, error)) (engine.Receipt, error) {
+func (in *ingest) accept(c *fiber.Ctx, door *Door, body []byte, receive func(*engine.Request, time.Time) (engine.Batch, error)) (engine.Batch, engine.Receipt, error) {
 	now := in.Now()
 	batch, err := receive(requestOf(c, body), now)
 	if err != nil {
-		return engine.Receipt{}, err
+		return batch, engine.Receipt{}, err
 	}
 	if batch.Single && len(batch.Events) == 1 && batch.Events[0].Invalid != "" {
-		return engine.Receipt{}, &engine.BadRequest{Code: "invalid_event", Message: batch.Events[0].Invalid}
+		return batch, engine.Receipt{}, &engine.BadRequest{Code: "invalid_event", Message: batch.Events[0].Invalid}
 	}
-	return in.Acceptor.Accept(c.UserContext(), door.Log, door.Connection, batch.Events, now)
+	receipt, err := in.Acceptor.Accept(c.UserContext(), door.Log, door.Connection, batch.Events, now)
+	if batch.Answer != nil && receipt != (engine.Receipt{}) {
+		err = nil // the answer tells the vendor which rows to send again
+	}
+	return batch, receipt, err
 }
 
 // requestOf lends the request to an adapter. Headers and parameters are copies, for Fiber reuses its memory and a
@@ -197,6 +243,15 @@ func requestOf(c *fiber.Ctx, body []byte) *engine.Request {
 		Method: c.Method(),
 		Body:   body,
 		Header: func(name string) string { return string(c.Request().Header.Peek(name)) },
-		Query:  func(name string) string { return string(c.Request().URI().QueryArgs().Peek(name)) },
+		Headers: func() map[string]string {
+			headers := map[string]string{}
+			c.Request().Header.VisitAll(func(name, value []byte) {
+				if name := strings.ToLower(string(name)); headers[name] == "" {
+					headers[name] = string(value)
+				}
+			})
+			return headers
+		},
+		Query: func(name string) string { return string(c.Request().URI().QueryArgs().Peek(name)) },
 	}
 }
