@@ -53,6 +53,7 @@ type eventView struct {
 	MatchedRules []string            `json:"matched_rules"`
 	RuleErrors   []engine.RuleError  `json:"rule_errors,omitempty"`
 	Notes        []string            `json:"notes,omitempty"`
+	Violations   []engine.Violation  `json:"violations,omitempty"`
 }
 
 // eventDetail is an event by id: with its content and all its actions.
@@ -75,7 +76,7 @@ func viewEvent(record *engine.EventRecord) eventView {
 		MessageID: record.MessageID, Timestamp: stamp(record.Timestamp), ReceivedAt: stamp(record.ReceivedAt),
 		DecidedAt: stamp(record.DecidedAt), Outcome: record.Outcome, Reason: record.Reason,
 		DuplicateOf: record.DuplicateOf, Verification: record.Verification, MatchedRules: rules,
-		RuleErrors: record.Errors, Notes: record.Notes,
+		RuleErrors: record.Errors, Notes: record.Notes, Violations: record.Violations,
 	}
 }
 

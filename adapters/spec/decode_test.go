@@ -194,7 +194,7 @@ func TestTimeOf(t *testing.T) {
 		`[]`:                                     {},
 		`""`:                                     {},
 	} {
-		got, ok := timeOf(json.RawMessage(raw))
+		got, ok := Time(json.RawMessage(raw))
 		if ok != !want.IsZero() || ok && !got.Equal(want) {
 			t.Errorf("%s is %s, %t; want %s", raw, got, ok, want)
 		}

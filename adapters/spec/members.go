@@ -23,6 +23,7 @@ const (
 	memberProperties
 	memberTraits
 	memberContext
+	memberIntegrations
 	memberTimestamp
 	memberOriginalTimestamp
 	memberSentAt
@@ -33,7 +34,7 @@ const (
 
 var memberNames = [memberCount]string{
 	"type", "event", "name", "userId", "anonymousId", "groupId", "previousId", "messageId", "message_id", "properties",
-	"traits", "context", "timestamp", "originalTimestamp", "sentAt", "batch", "json",
+	"traits", "context", "integrations", "timestamp", "originalTimestamp", "sentAt", "batch", "json",
 }
 
 var memberAt = func() map[string]int {
@@ -196,8 +197,8 @@ func clip(text []byte, size int) string {
 	return string(text[:size])
 }
 
-// kindOf names the type of a value for people, with its article.
-func kindOf(value json.RawMessage) string {
+// KindOf names the type of a checked JSON value for people, with its article.
+func KindOf(value json.RawMessage) string {
 	switch value[0] {
 	case '{':
 		return "an object"

@@ -18,8 +18,9 @@ var types = []string{
 // contextLevels is how deep the batch's context goes into a message's own: app, device or library may be told in part by
 // each. Traits are not mixed below their top: half of one address and half of another is nobody's address.
 const (
-	contextLevels = 4
-	traitLevels   = 1
+	contextLevels     = 4
+	traitLevels       = 1
+	integrationLevels = 2
 )
 
 // reading is one message while it is made an event.
@@ -72,7 +73,7 @@ func (r *reading) readType() string {
 		r.fail("the message has no type; it must be one of %s", strings.Join(types, ", "))
 		return ""
 	case raw[0] != '"':
-		r.fail("type must be a string, not %s", kindOf(raw))
+		r.fail("type must be a string, not %s", KindOf(raw))
 		return ""
 	}
 	for _, known := range types {
@@ -103,9 +104,9 @@ func (r *reading) id(member int) string {
 	if raw == nil {
 		return ""
 	}
-	id, ok := idOf(raw)
+	id, ok := ID(raw)
 	if !ok {
-		r.fail("%s must be a string or a number, not %s", memberNames[member], kindOf(raw))
+		r.fail("%s must be a string or a number, not %s", memberNames[member], KindOf(raw))
 	}
 	return id
 }
@@ -116,14 +117,15 @@ func (r *reading) messageID() string {
 	if raw == nil {
 		return ""
 	}
-	id, ok := idOf(raw)
+	id, ok := ID(raw)
 	if !ok {
-		r.note("messageId must be a string, not %s, and was left out", kindOf(raw))
+		r.note("messageId must be a string, not %s, and was left out", KindOf(raw))
 	}
 	return id
 }
 
-func idOf(raw json.RawMessage) (id string, ok bool) {
+// ID is an opaque id: the text of a checked JSON string, or a number's digits as they were sent.
+func ID(raw json.RawMessage) (id string, ok bool) {
 	if c := raw[0]; c == '-' || c >= '0' && c <= '9' {
 		return string(raw), true
 	}
@@ -134,7 +136,7 @@ func idOf(raw json.RawMessage) (id string, ok bool) {
 func (r *reading) section(member int) json.RawMessage {
 	raw := r.values[member]
 	if raw != nil && raw[0] != '{' {
-		r.fail("%s must be an object, not %s", memberNames[member], kindOf(raw))
+		r.fail("%s must be an object, not %s", memberNames[member], KindOf(raw))
 		return nil
 	}
 	return raw
@@ -190,7 +192,7 @@ func (r *reading) name() string {
 func (r *reading) trackName() string {
 	raw := r.values[memberEvent]
 	if raw != nil && raw[0] != '"' {
-		r.fail("event must be a string, not %s", kindOf(raw))
+		r.fail("event must be a string, not %s", KindOf(raw))
 		return r.event.Type
 	}
 	name, _ := engine.StringOf(raw)
@@ -204,7 +206,7 @@ func (r *reading) trackName() string {
 func (r *reading) pageName() string {
 	raw := r.values[memberName]
 	if raw != nil && raw[0] != '"' {
-		r.fail("name must be a string, not %s", kindOf(raw))
+		r.fail("name must be a string, not %s", KindOf(raw))
 		return ""
 	}
 	if name, _ := engine.StringOf(raw); name != "" {

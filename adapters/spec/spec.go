@@ -37,7 +37,7 @@ type Options struct {
 	DefaultType string
 	// EventMeansTrack makes a message without a type, but with an event, a track.
 	EventMeansTrack bool
-	// Limits are engine.DefaultJSONLimits when zero, MaxEvents is DefaultMaxEvents.
+	// Limits are engine.DefaultJSONLimits when zero, MaxEvents, the most of one request, is DefaultMaxEvents.
 	Limits    engine.JSONLimits
 	MaxEvents int
 }
@@ -49,13 +49,18 @@ type Options struct {
 // too_many_values, empty_body, empty_batch or too_many_events. A bad message is an event with Invalid set, which keeps
 // what could be read. The body is lent; the events share one copy of it.
 func Decode(body []byte, opts Options) (engine.Batch, error) {
-	message := bytes.TrimLeft(body, jsonSpace)
-	if len(message) == 0 {
+	return Read(body, func(doc json.RawMessage) (engine.Batch, error) { return newDecoder(opts.WithDefaults()).decode(doc) })
+}
+
+// Read gives an adapter its own copy of a body, without the white space around it, and makes what the scanner says of
+// broken JSON an *engine.BadRequest.
+func Read(body []byte, decode func(doc json.RawMessage) (engine.Batch, error)) (engine.Batch, error) {
+	doc := bytes.TrimLeft(body, jsonSpace)
+	if len(doc) == 0 {
 		return engine.Batch{}, &engine.BadRequest{Code: "empty_body", Message: "the body is empty"}
 	}
-	leading := len(body) - len(message)
-	message = bytes.Clone(bytes.TrimRight(message, jsonSpace))
-	batch, err := newDecoder(opts).decode(message)
+	leading := len(body) - len(doc)
+	batch, err := decode(bytes.Clone(bytes.TrimRight(doc, jsonSpace)))
 	if broken := (*engine.JSONError)(nil); errors.As(err, &broken) {
 		err = &engine.BadRequest{Code: broken.Code, Message: fmt.Sprintf("%s at byte %d", broken.Message, leading+broken.Offset)}
 	}
@@ -65,17 +70,8 @@ func Decode(body []byte, opts Options) (engine.Batch, error) {
 	return batch, nil
 }
 
-// decoder reads the messages of one request.
-type decoder struct {
-	Options
-	// context and sentAt are the batch's, for the messages that have none.
-	context, sentAt json.RawMessage
-	// withheld is the note on a context that is too large to be shared; "" for none.
-	withheld string
-	events   []*engine.Event
-}
-
-func newDecoder(opts Options) *decoder {
+// WithDefaults fills what is left out.
+func (opts Options) WithDefaults() Options {
 	if opts.Limits == (engine.JSONLimits{}) {
 		opts.Limits = engine.DefaultJSONLimits
 	}
@@ -85,8 +81,20 @@ func newDecoder(opts Options) *decoder {
 	if opts.Coverage == (verify.Coverage{}) {
 		opts.Coverage = verify.Coverage{First: engine.Unverified, Rest: engine.Unverified}
 	}
-	return &decoder{Options: opts}
+	return opts
 }
+
+// decoder reads the messages of one request.
+type decoder struct {
+	Options
+	// context, integrations and sentAt are the batch's, for the messages that have none.
+	context, integrations, sentAt json.RawMessage
+	// withheld is the note on what is too large to be shared; "" for none.
+	withheld string
+	events   []*engine.Event
+}
+
+func newDecoder(opts Options) *decoder { return &decoder{Options: opts} }
 
 func (d *decoder) decode(body []byte) (engine.Batch, error) {
 	switch body[0] {
@@ -110,9 +118,7 @@ func (d *decoder) object(body json.RawMessage) (engine.Batch, error) {
 	}
 	if batch := m.values[memberBatch]; batch != nil && batch[0] == '[' && m.values[memberType] == nil {
 		d.sentAt = m.values[memberSentAt]
-		if context := m.values[memberContext]; context != nil && context[0] == '{' {
-			d.context = context
-		}
+		d.context, d.integrations = objectOr(m.values[memberContext]), objectOr(m.values[memberIntegrations])
 		return d.list(batch)
 	}
 	d.add(body, m)
@@ -134,9 +140,9 @@ func (d *decoder) list(list json.RawMessage) (engine.Batch, error) {
 	case len(elements) == 0:
 		return engine.Batch{}, &engine.BadRequest{Code: "empty_batch", Message: "the batch has no events"}
 	}
-	if len(d.context)*len(elements) > maxSharedBytes {
-		d.withheld = fmt.Sprintf("the context of the batch is %d bytes, too large for each of its %d events, and was left out", len(d.context), len(elements))
-		d.context = nil
+	if shared := len(d.context) + len(d.integrations); shared*len(elements) > maxSharedBytes {
+		d.withheld = fmt.Sprintf("the context and integrations of the batch are %d bytes, too large for each of its %d events, and were left out", shared, len(elements))
+		d.context, d.integrations = nil, nil
 	}
 	d.events = make([]*engine.Event, 0, len(elements))
 	for _, element := range elements {
@@ -157,7 +163,25 @@ func (d *decoder) element(element json.RawMessage) {
 		element = inner
 		m, _ = membersOf(inner, d.Limits)
 	}
+	if d.integrations != nil {
+		element = d.integrated(element)
+	}
 	d.add(element, m)
+}
+
+// integrated is a message with the batch's integrations, which Segment's SDKs take out of the messages when they are the
+// same for all. It is the one thing that is ever added to an original.
+func (d *decoder) integrated(message json.RawMessage) json.RawMessage {
+	shared := appendMember([]byte{'{'}, memberNames[memberIntegrations], d.integrations)
+	return fill(message, append(shared, '}'), integrationLevels)
+}
+
+// objectOr is an object, and nil for any other value.
+func objectOr(value json.RawMessage) json.RawMessage {
+	if value == nil || value[0] != '{' {
+		return nil
+	}
+	return value
 }
 
 // add makes an event of one message; m is nil when it is not an object.
@@ -167,19 +191,20 @@ func (d *decoder) add(original json.RawMessage, m *members) {
 	}
 	d.events = append(d.events, event)
 	if m == nil {
-		event.Invalid = "a message must be an object, not " + kindOf(original)
+		event.Invalid = "a message must be an object, not " + KindOf(original)
 	} else {
 		r := reading{decoder: d, members: m, event: event}
 		r.read()
 	}
-	if event.Invalid != "" && len(original) > MaxInvalidBytes {
-		cut(event)
-	}
+	Bound(event)
 }
 
-// cut bounds an event that is only kept to be looked at.
-func cut(event *engine.Event) {
+// Bound cuts an invalid event, which is only kept to be looked at, to MaxInvalidBytes.
+func Bound(event *engine.Event) {
 	size := len(event.Original)
+	if event.Invalid == "" || size <= MaxInvalidBytes {
+		return
+	}
 	event.Original = quote(clip(event.Original, MaxInvalidBytes))
 	event.Data, event.Properties, event.Traits, event.Context = nil, nil, nil, nil
 	event.Notes = append(event.Notes, fmt.Sprintf("the original is cut to %d of its %d bytes", MaxInvalidBytes, size))

@@ -13,6 +13,9 @@ import (
 // maxAhead is how far a clock may be ahead of ours before its time is not believed.
 const maxAhead = 24 * time.Hour
 
+// Ahead reports a time that is too far in the future to be believed; the time of receipt then stands in for it.
+func (opts Options) Ahead(at time.Time) bool { return at.After(opts.Now.Add(maxAhead)) }
+
 // readTimestamp takes the first time that parses. Segment's correction for a wrong clock (receivedAt less the distance
 // from originalTimestamp to sentAt) is its own to make: its timestamp has it already. An event is never dropped for a
 // bad time: Segment's own documentation shows 2015-2-02T00:30:08.276Z.
@@ -27,12 +30,12 @@ func (r *reading) readTimestamp() {
 		if raw == nil {
 			continue
 		}
-		at, ok := timeOf(raw)
+		at, ok := Time(raw)
 		if !ok {
 			bad = append(bad, memberNames[member]+" "+shown(raw)+" is not a time")
 			continue
 		}
-		if at.After(r.Now.Add(maxAhead)) {
+		if r.Ahead(at) {
 			bad = append(bad, memberNames[member]+" "+shown(raw)+" is more than a day ahead")
 		} else {
 			r.event.Timestamp, used = at, memberNames[member]
@@ -44,9 +47,9 @@ func (r *reading) readTimestamp() {
 	}
 }
 
-// timeOf reads a time between 1970 and 9999, the span that every store and reader has: RFC 3339 and its near relatives
+// Time reads a checked JSON value as a time between 1970 and 9999, the span that every store and reader has: RFC 3339 and its near relatives
 // as strings, unix seconds or milliseconds as numbers.
-func timeOf(raw json.RawMessage) (time.Time, bool) {
+func Time(raw json.RawMessage) (time.Time, bool) {
 	at, ok := time.Time{}, false
 	if raw[0] == '"' {
 		at, ok = textTime(raw)

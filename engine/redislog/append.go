@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"switchyard/engine"
 )
@@ -81,12 +82,20 @@ func (e *Environment) appendCall(event *engine.Event, partition int) *call {
 		floor = position{ms: uint64(max(now.Add(-keep.Events).UnixMilli(), 0))}.padded()
 	}
 	args := make([]any, 0, firstField+len(eventFields))
-	args = append(args, milliseconds(now), strconv.FormatInt(keep.Dedupe.Milliseconds(), 10), scope, messageLife, userLife, floor)
+	args = append(args, milliseconds(now), strconv.FormatInt(window(keep.Dedupe, event).Milliseconds(), 10), scope, messageLife, userLife, floor)
 	return &call{
 		script: appendScript,
 		keys:   []string{keys.events(), keys.message(messageKey(event, messageLife)), keys.user(event.UserID)},
 		args:   appendEvent(args, event),
 	}
+}
+
+// window is how long a repeat of the event is recognised.
+func window(dedupe time.Duration, event *engine.Event) time.Duration {
+	if event.DedupeFor > 0 {
+		return min(dedupe, event.DedupeFor)
+	}
+	return dedupe
 }
 
 // messageKey is the message id, or "" for one too long to be a key; the script then leaves that key alone.

@@ -14,23 +14,19 @@ import (
 // once for many entries. An entry ends with dupField.
 var eventFields = []string{
 	"source", "type", "name", "user", "anon", "group", "prev", "msg", "ts", "rx", "verification",
-	"original", "data", "properties", "traits", "context", "invalid", "notes",
+	"original", "data", "properties", "traits", "context", "invalid", "notes", "violations",
 }
 
 const dupField = "dup"
 
 // appendEvent adds the values of eventFields.
 func appendEvent(args []any, event *engine.Event) []any {
-	notes := ""
-	if len(event.Notes) > 0 {
-		doc, _ := json.Marshal(event.Notes) // strings can always be written
-		notes = string(doc)
-	}
 	return append(args,
 		event.Source, event.Type, event.Name, event.UserID, event.AnonymousID, event.GroupID, event.PreviousID,
 		event.MessageID, writeTime(event.Timestamp), writeTime(event.ReceivedAt), string(event.Verification),
 		[]byte(event.Original), writePart(event.Original, event.Data), writePart(event.Original, event.Properties),
-		writePart(event.Original, event.Traits), writePart(event.Original, event.Context), event.Invalid, notes)
+		writePart(event.Original, event.Traits), writePart(event.Original, event.Context), event.Invalid,
+		writeList(event.Notes), writeList(event.Violations))
 }
 
 // eventOf reads an entry of the event log.
@@ -75,7 +71,9 @@ func eventOf(environment string, partition int, e entry) *engine.Event {
 		case "invalid":
 			event.Invalid = value
 		case "notes":
-			event.Notes = readNotes(value)
+			event.Notes = readList[string](value)
+		case "violations":
+			event.Violations = readList[engine.Violation](value)
 		case dupField:
 			if value != "" {
 				event.DuplicateOf = EventID(partition, value)
@@ -142,9 +140,18 @@ func readTime(stored string) time.Time {
 	return time.UnixMilli(ms).Add(time.Duration(ns)).UTC()
 }
 
-func readNotes(stored string) (notes []string) {
-	if stored != "" {
-		_ = json.Unmarshal([]byte(stored), &notes) // written by appendEvent
+// writeList stores texts, or structs of them, as JSON; none as "".
+func writeList[T any](list []T) string {
+	if len(list) == 0 {
+		return ""
 	}
-	return notes
+	doc, _ := json.Marshal(list) // texts can always be written
+	return string(doc)
+}
+
+func readList[T any](stored string) (list []T) {
+	if stored != "" {
+		_ = json.Unmarshal([]byte(stored), &list) // written by writeList
+	}
+	return list
 }
