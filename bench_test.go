@@ -84,7 +84,7 @@ func TestBenchTable(t *testing.T) {
 func benchDecode(b *testing.B) {
 	cfg := verify.Config{Scheme: verify.Segment, Secrets: []string{"secret"}}
 	body := track(1)
-	header, err := verify.Sign(cfg, body, "", time.Now())
+	proof, err := verify.Sign(cfg, body, "", time.Now())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func benchDecode(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	request := &engine.Request{Method: "POST", Body: body, Header: header.Get, Query: func(string) string { return "" }}
+	request := &engine.Request{Method: "POST", Body: body, Header: proof.Header.Get, Query: func(string) string { return "" }}
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,7 +55,11 @@ func (k Kind) Check(cfg verify.Config) error {
 	if _, err := verify.New(cfg); err != nil {
 		return err
 	}
-	if !slices.Contains(k.Schemes, cfg.Scheme) {
+	return k.sends(cfg)
+}
+
+func (k Kind) sends(cfg verify.Config) error {
+	if !cfg.IsZero() && !slices.Contains(k.Schemes, cfg.Scheme) {
 		return fmt.Errorf("verify: this kind of source does not send scheme %s; use %s", cfg.Scheme, strings.Join(k.Schemes, " or "))
 	}
 	return nil
@@ -107,27 +112,28 @@ func (r *Receiver) receive(req *engine.Request, now time.Time, defaultType strin
 type Message struct {
 	Method string
 	Header http.Header
+	Query  url.Values
 	Body   []byte
 }
 
 // Request is how the vendor would send an event to a connection with this verification. A scheme that sends an id of the
 // message is given a new one for every now.
 func (k Kind) Request(event []byte, cfg verify.Config, now time.Time) (*Message, error) {
-	if err := k.Check(cfg); err != nil {
+	if err := k.sends(cfg); err != nil { // not Check: a sender signs with a private key
 		return nil, err
 	}
 	header, body, err := k.Encode(event)
 	if err != nil {
 		return nil, err
 	}
-	signed, err := verify.Sign(cfg, body, messageID(body, now), now)
+	proof, err := verify.Sign(cfg, body, messageID(body, now), now)
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range signed {
+	for name, values := range proof.Header {
 		header[name] = values
 	}
-	return &Message{Method: http.MethodPost, Header: header, Body: body}, nil
+	return &Message{Method: http.MethodPost, Header: header, Query: proof.Query, Body: body}, nil
 }
 
 // messageID has the form of Standard Webhooks' ids.

@@ -18,9 +18,12 @@ import (
 // examples has one complete config for each scheme.
 var examples = map[string]verify.Config{
 	verify.Segment:          {Scheme: verify.Segment, Secrets: []string{"s"}},
+	verify.Jitsu:            {Scheme: verify.Jitsu, Secrets: []string{"s"}},
+	verify.Census:           {Scheme: verify.Census, Secrets: []string{"s"}},
 	verify.Basic:            {Scheme: verify.Basic, Username: "ann", Secrets: []string{"s"}},
 	verify.Bearer:           {Scheme: verify.Bearer, Secrets: []string{"s"}},
 	verify.Header:           {Scheme: verify.Header, Header: "X-Key", Secrets: []string{"s"}},
+	verify.Query:            {Scheme: verify.Query, Parameter: "key", Secrets: []string{"s"}},
 	verify.StandardWebhooks: {Scheme: verify.StandardWebhooks, Secrets: []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}},
 	verify.HMAC:             {Scheme: verify.HMAC, Header: "X-Sig", Secrets: []string{"s"}},
 }
@@ -62,7 +65,9 @@ func TestRequestIsReceived(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			batch, err := receiver.Receive(request(message.Method, message.Header, message.Body), noon.Add(time.Minute))
+			req := request(message.Method, message.Header, message.Body)
+			req.Query = message.Query.Get
+			batch, err := receiver.Receive(req, noon.Add(time.Minute))
 			if err != nil || batch.Events[0].Name != "e" || batch.Events[0].Verification != engine.Verified {
 				t.Errorf("%s with %s: error %v", name, scheme, err)
 			}

@@ -5,9 +5,12 @@ import "time"
 // The schemes a connection can be given.
 const (
 	Segment          = "segment"
+	Jitsu            = "jitsu"
+	Census           = "census"
 	Basic            = "basic"
 	Bearer           = "bearer"
 	Header           = "header"
+	Query            = "query"
 	StandardWebhooks = "standard-webhooks"
 	HMAC             = "hmac"
 )
@@ -28,12 +31,13 @@ const DefaultTolerance = 5 * time.Minute
 // Config is the `verify` section of a connection. Every scheme needs secrets; which of the rest it takes is in the table
 // of New, and an option that the scheme does not take is an error.
 type Config struct {
-	Scheme  string   `yaml:"scheme" required:"true" enum:"segment,basic,bearer,header,standard-webhooks,hmac" doc:"How the sender proves who it is."`
-	Secrets []string `yaml:"secrets" required:"true" doc:"The shared secrets. Any of them is accepted, so that two are live while one is being replaced; the first one signs."`
+	Scheme  string   `yaml:"scheme" required:"true" enum:"segment,jitsu,census,basic,bearer,header,query,standard-webhooks,hmac" doc:"How the sender proves who it is."`
+	Secrets []string `yaml:"secrets" required:"true" doc:"The shared secrets, or the public keys of algorithm ed25519. Any of them is accepted, so that two are live while one is being replaced; the first one signs."`
 
-	Header          string        `yaml:"header" doc:"The header that holds the secret (scheme header) or the signature (scheme hmac)."`
+	Header          string        `yaml:"header" doc:"The header that holds the secret (scheme header) or the signature (scheme hmac; scheme jitsu, Jitsu-Signature by default)."`
+	Parameter       string        `yaml:"parameter" doc:"The query parameter that holds the secret of scheme query."`
 	Username        string        `yaml:"username" doc:"The user name of scheme basic; the secrets are then passwords. Without it each secret is user:password."`
-	Algorithm       string        `yaml:"algorithm" enum:"sha1,sha256,sha512" doc:"The hash of scheme hmac; sha256 by default."`
+	Algorithm       string        `yaml:"algorithm" enum:"sha1,sha256,sha512,ed25519" doc:"What makes the signature of scheme hmac or jitsu: a hash, sha256 by default, with a shared secret; or ed25519, whose secrets are public keys: 64 hex digits, the base64 of 32 bytes, whpk_ and base64, or PEM. Scheme jitsu takes sha256 and ed25519."`
 	Encoding        string        `yaml:"encoding" enum:"hex,base64" doc:"How the signature of scheme hmac is written; hex by default."`
 	Prefix          string        `yaml:"prefix" doc:"What stands before the signature in its header, such as sha256=."`
 	Signed          string        `yaml:"signed" doc:"The signed text of scheme hmac: {body} by default, {ts}.{body} or {id}.{ts}.{body}."`
@@ -57,6 +61,7 @@ func (c Config) options() []string {
 		set  bool
 	}{
 		{"header", c.Header != ""},
+		{"parameter", c.Parameter != ""},
 		{"username", c.Username != ""},
 		{"algorithm", c.Algorithm != ""},
 		{"encoding", c.Encoding != ""},

@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -11,17 +12,24 @@ import (
 )
 
 var hostile = []string{
-	"", " ", ",", "=", "v1,", "v1", "v1,,", "v1, v1,", "\x00", "é", "null", "v1a," + strings.Repeat("A", 88),
+	"", " ", ",", "whpk_", "whsk_", "-----BEGIN PUBLIC KEY-----", strings.Repeat("00", 64), strings.Repeat("A", 86) + "==", "=", "v1,", "v1", "v1,,", "v1, v1,", "\x00", "é", "null", "v1a," + strings.Repeat("A", 88),
 	strings.Repeat("v1,AAAA ", 5000), strings.Repeat("f", 1<<16), "Basic", "Basic ", "Basic Og==", "Basic Ö", "Bearer",
 	"Bearer  ", "bearer\t", "sha256=", "-1", "NaN", "1e9", "0x10", "99999999999999999999999",
 }
 
+// everyScheme is as its sender has it.
 var everyScheme = []Config{
 	{Scheme: Segment, Secrets: []string{"one", "two"}},
 	{Scheme: Segment, Secrets: []string{"one"}, BatchSignature: BatchReject},
 	{Scheme: Basic, Secrets: []string{"ann:x"}},
 	{Scheme: Bearer, Secrets: []string{"token"}},
 	{Scheme: Header, Header: "X-Signature", Secrets: []string{"token"}},
+	{Scheme: Query, Parameter: "key", Secrets: []string{"token"}},
+	{Scheme: Census, Secrets: []string{"one", "two"}},
+	{Scheme: Jitsu, Secrets: []string{"one", "two"}},
+	{Scheme: Jitsu, Algorithm: "ed25519", Header: "X-Signature", Secrets: []string{edPrivate}},
+	{Scheme: HMAC, Algorithm: "ed25519", Header: "X-Signature", Encoding: "base64", Secrets: []string{edPrivate}},
+	{Scheme: StandardWebhooks, Secrets: []string{edPrivate, "whsec_" + webhookSecret}},
 	{Scheme: StandardWebhooks, Secrets: []string{"whsec_" + webhookSecret, webhookPublic}},
 	{Scheme: HMAC, Header: "X-Signature", Prefix: "sha256=", Secrets: []string{"one"}},
 	{Scheme: HMAC, Header: "X-Signature", Signed: "{id}.{ts}.{body}", TimestampHeader: "Webhook-Timestamp",
@@ -30,7 +38,7 @@ var everyScheme = []Config{
 
 func TestHostileHeaders(t *testing.T) {
 	for _, cfg := range everyScheme {
-		verifier := mustNew(t, cfg)
+		verifier := mustNew(t, publicly(cfg))
 		for _, value := range hostile {
 			for _, body := range []string{"", "[", "{}", `[{"json":`, "[[[", "\xff", `[{"json":{}}]`} {
 				for _, ts := range append([]string{"1614265330", "2021-02-25T15:02:10Z"}, hostile...) {
@@ -44,12 +52,14 @@ func TestHostileHeaders(t *testing.T) {
 func checkRefused(t *testing.T, verifier *Verifier, body, value, ts string) {
 	t.Helper()
 	header := http.Header{}
-	for _, name := range []string{"X-Signature", "Authorization", "Webhook-Signature", "Webhook-Id", "Svix-Signature"} {
+	for _, name := range []string{"X-Signature", "Authorization", "Webhook-Signature", "Webhook-Id", "Svix-Signature", "Jitsu-Signature"} {
 		header.Set(name, value)
 	}
 	header.Set("Webhook-Timestamp", ts)
 	header.Set("Svix-Timestamp", ts)
-	coverage, err := verifier.Verify(request(body, header), time.Unix(1614265330, 0))
+	header.Set("Jitsu-Signature-Timestamp", ts)
+	header.Set("X-Signature-Timestamp", ts)
+	coverage, err := verifier.Verify(proven(body, Proof{Header: header, Query: url.Values{"key": {value}}}), time.Unix(1614265330, 0))
 	var refused *engine.Unauthorized
 	if !errors.As(err, &refused) || coverage != (Coverage{}) {
 		t.Fatalf("%.40q over %.40q: coverage %v, error %v", value, body, coverage, err)
@@ -69,7 +79,7 @@ func FuzzVerify(f *testing.F) {
 	}
 	verifiers := make([]*Verifier, len(everyScheme))
 	for i, cfg := range everyScheme {
-		verifiers[i] = mustNew(f, cfg)
+		verifiers[i] = mustNew(f, publicly(cfg))
 	}
 	now := time.Unix(1614265330, 0)
 	f.Fuzz(func(t *testing.T, pick uint8, body []byte, value, ts string) {
@@ -77,14 +87,14 @@ func FuzzVerify(f *testing.F) {
 		if !strings.Contains(value, "token") {
 			checkForged(t, verifiers[at], string(body), value, ts)
 		}
-		header, err := Sign(everyScheme[at], body, "id", now)
+		proof, err := Sign(everyScheme[at], body, "id", now)
 		if err != nil {
 			return // a batch without a first element
 		}
-		_, err = verifiers[at].Verify(request(string(body), header), now)
+		_, err = verifiers[at].Verify(proven(string(body), proof), now)
 		rejects := everyScheme[at].BatchSignature == BatchReject && engine.KindOf(body) == '['
 		if (err != nil) != rejects {
-			t.Fatalf("%q signed as %v: %v", body, header, err)
+			t.Fatalf("%q signed as %v: %v", body, proof, err)
 		}
 	})
 }

@@ -3,8 +3,6 @@ package verify
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"net/http"
 	"time"
 
 	"switchyard/engine"
@@ -18,17 +16,18 @@ type segment struct {
 	batch     string
 }
 
+var batches = map[string]string{BatchFirst: BatchFirst, BatchWhole: BatchWhole, BatchReject: BatchReject}
+
 func newSegment(cfg Config) (scheme, error) {
-	switch cfg.BatchSignature {
-	case "", BatchFirst, BatchWhole, BatchReject:
-	default:
-		return nil, fmt.Errorf("has an unknown batch_signature %q; use first, whole or reject", cfg.BatchSignature)
-	}
-	single, err := newHMAC(Config{Header: "X-Signature", Algorithm: "sha1", Secrets: cfg.Secrets})
+	batch, err := choose(batches, "batch_signature", cfg.BatchSignature, BatchFirst)
 	if err != nil {
 		return nil, err
 	}
-	return &segment{signature: single.(*signature), batch: cfg.BatchSignature}, nil
+	single, err := newSignature(Config{Header: "X-Signature", Algorithm: "sha1", Secrets: cfg.Secrets})
+	if err != nil {
+		return nil, err
+	}
+	return &segment{signature: single, batch: batch}, nil
 }
 
 func (s *segment) verify(req *engine.Request, now time.Time) (Coverage, error) {
@@ -59,7 +58,7 @@ func (s *segment) signsFirst(req *engine.Request) bool {
 }
 
 // sign does as Segment does: the first element of a batch, all of anything else.
-func (s *segment) sign(header http.Header, body []byte, id string, now time.Time) error {
+func (s *segment) sign(proof Proof, body []byte, id string, now time.Time) error {
 	if engine.KindOf(body) == '[' && s.batch != BatchWhole {
 		element := firstElement(body)
 		if element == nil {
@@ -69,7 +68,7 @@ func (s *segment) sign(header http.Header, body []byte, id string, now time.Time
 			body = innerJSON(element)
 		}
 	}
-	return s.signature.sign(header, body, id, now)
+	return s.signature.sign(proof, body, id, now)
 }
 
 // errSeen stops a walk that has what it came for.

@@ -1,22 +1,14 @@
 package verify
 
 import (
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"hash"
-	"net/http"
 	"strings"
 	"time"
 
 	"switchyard/engine"
 )
-
-var algorithms = map[string]func() hash.Hash{"": sha256.New, "sha1": sha1.New, "sha256": sha256.New, "sha512": sha512.New}
 
 type encoding struct {
 	encode func([]byte) string
@@ -24,10 +16,19 @@ type encoding struct {
 }
 
 var (
-	hexEncoding    = encoding{hex.EncodeToString, hex.DecodeString}
-	base64Encoding = encoding{base64.StdEncoding.EncodeToString, base64.StdEncoding.Strict().DecodeString}
-	encodings      = map[string]encoding{"": hexEncoding, "hex": hexEncoding, "base64": base64Encoding}
+	hexEncoding    = encoding{hex.EncodeToString, hex.DecodeString} // reads digits of either case
+	base64Encoding = encoding{base64.StdEncoding.EncodeToString, decodeBase64}
+	encodings      = map[string]encoding{"hex": hexEncoding, "base64": base64Encoding}
 )
+
+// decodeBase64 takes the one text that encodes some bytes: with its padding, and without the line breaks that even the
+// strict decoder skips.
+func decodeBase64(text string) ([]byte, error) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, errors.New("a line break")
+	}
+	return base64.StdEncoding.Strict().DecodeString(text)
+}
 
 // headers are the names that one family of headers has for the parts of a signature.
 type headers struct{ signature, timestamp, id string }
@@ -35,7 +36,7 @@ type headers struct{ signature, timestamp, id string }
 // signature is the parametric scheme: keys sign a text made of the body, and perhaps a time and an id, and the result
 // stands in a header.
 type signature struct {
-	// families are tried in order; the first whose signature header is there is the one.
+	// families are tried in order; the first of which there is a header is the one.
 	families []headers
 	keys     []key
 	// list: the header holds several signatures with a space between them, any of which may match.
@@ -44,67 +45,46 @@ type signature struct {
 	text      template
 	stamp     stamp
 	tolerance time.Duration
+	// untimed: the sender may leave out the time, and then signs the body alone.
+	untimed bool
 }
 
 // maxListed bounds the signatures tried of one header; senders list one for each live key.
 const maxListed = 32
 
-// newHMAC is the scheme that the connection describes itself.
-func newHMAC(cfg Config) (scheme, error) {
-	algorithm, known := algorithms[cfg.Algorithm]
-	if !known {
-		return nil, fmt.Errorf("has an unknown algorithm %q; use sha1, sha256 or sha512", cfg.Algorithm)
+func newSignature(cfg Config) (*signature, error) {
+	secret, err := choose(algorithms, "algorithm", cfg.Algorithm, "sha256")
+	if err != nil {
+		return nil, err
 	}
-	encoding, known := encodings[cfg.Encoding]
-	if !known {
-		return nil, fmt.Errorf("has an unknown encoding %q; use hex or base64", cfg.Encoding)
+	encoding, err := choose(encodings, "encoding", cfg.Encoding, "hex")
+	if err != nil {
+		return nil, err
 	}
-	stamp, known := stamps[cfg.TimestampFormat]
-	if !known {
-		return nil, fmt.Errorf("has an unknown timestamp_format %q; use unix, unix_ms or rfc3339", cfg.TimestampFormat)
+	stamp, err := choose(stamps, "timestamp_format", cfg.TimestampFormat, "unix")
+	if err != nil {
+		return nil, err
 	}
 	text, err := parseTemplate(cfg.Signed)
 	if err != nil {
 		return nil, err
 	}
+	keys, err := keysOf(cfg.Secrets, secret)
+	if err != nil {
+		return nil, err
+	}
+	for i := range keys {
+		keys[i].prefix = cfg.Prefix
+	}
 	s := &signature{
 		families:  []headers{{signature: cfg.Header, timestamp: cfg.TimestampHeader, id: cfg.IDHeader}},
+		keys:      keys,
 		encoding:  encoding,
 		text:      text,
 		stamp:     stamp,
 		tolerance: cfg.Tolerance,
 	}
-	for _, secret := range cfg.Secrets {
-		s.keys = append(s.keys, hmacKey(cfg.Prefix, algorithm, []byte(secret)))
-	}
 	return s, s.check(cfg)
-}
-
-// newStandardWebhooks is the scheme of https://www.standardwebhooks.com, with Svix's older names of the headers.
-func newStandardWebhooks(cfg Config) (scheme, error) {
-	text, err := parseTemplate("{id}.{ts}.{body}")
-	if err != nil {
-		return nil, err
-	}
-	s := &signature{
-		families: []headers{
-			{"webhook-signature", "webhook-timestamp", "webhook-id"},
-			{"svix-signature", "svix-timestamp", "svix-id"},
-		},
-		list:      true,
-		encoding:  base64Encoding,
-		text:      text,
-		stamp:     stamps["unix"],
-		tolerance: cfg.Tolerance,
-	}
-	for i, secret := range cfg.Secrets {
-		key, err := webhookKey(sha256.New, secret)
-		if err != nil {
-			return nil, fmt.Errorf("has a secret at position %d that %w", i+1, err)
-		}
-		s.keys = append(s.keys, key)
-	}
-	return s, s.check(Config{TimestampHeader: "webhook-timestamp", IDHeader: "webhook-id"})
 }
 
 // check refuses a time or id that is configured and not signed, or signed and not configured, and sets the tolerance.
@@ -131,7 +111,7 @@ func (s *signature) verify(req *engine.Request, now time.Time) (Coverage, error)
 	if sent == "" {
 		return Coverage{}, unauthorized("missing_signature", "the %s header is missing", names.signature)
 	}
-	id, ts := "", ""
+	id, ts, text := "", "", s.text
 	if s.text.uses(partID) {
 		if id = req.Header(names.id); id == "" {
 			return Coverage{}, unauthorized("missing_signature", "the %s header is missing", names.id)
@@ -139,19 +119,28 @@ func (s *signature) verify(req *engine.Request, now time.Time) (Coverage, error)
 	}
 	if s.text.uses(partTime) {
 		ts = req.Header(names.timestamp)
-		if err := s.fresh(names.timestamp, ts, now); err != nil {
+		if ts == "" && s.untimed && !startsWithTime(req.Body) {
+			text = template{partBody}
+		} else if err := s.fresh(names.timestamp, ts, now); err != nil {
 			return Coverage{}, err
 		}
 	}
-	if !s.matches(sent, s.text.fill(req.Body, ts, id)) {
+	if !s.matches(sent, text.fill(req.Body, ts, id)) {
 		return Coverage{}, unauthorized("bad_signature", "the %s header does not sign this body with a known secret", names.signature)
 	}
 	return whole, nil
 }
 
+// startsWithTime tells a body that can be the text `<time>.<body>` of another request, whose signature would be good for
+// it as well. No message starts with a digit.
+func startsWithTime(body []byte) bool { return len(body) > 0 && '0' <= body[0] && body[0] <= '9' }
+
+// family finds the names that the sender uses. An id decides too, and not the signature alone: the id of a family is what
+// names the message, so one that came without its signature must not stand beside the signature of another family.
 func (s *signature) family(req *engine.Request) (names headers, sent string) {
 	for _, names := range s.families {
-		if sent := req.Header(names.signature); sent != "" {
+		sent := req.Header(names.signature)
+		if sent != "" || (names.id != "" && req.Header(names.id) != "") {
 			return names, sent
 		}
 	}
@@ -176,12 +165,7 @@ func (s *signature) fresh(name, ts string, now time.Time) error {
 
 // matches tries every key on every signature sent, without an early exit.
 func (s *signature) matches(sent string, text [][]byte) bool {
-	listed := []string{sent}
-	if s.list {
-		listed = strings.Fields(sent)
-		listed = listed[:min(len(listed), maxListed)]
-	}
-	match := 0
+	listed, match := s.listed(sent), 0
 	for _, key := range s.keys {
 		check := key.checker(text)
 		for _, candidate := range listed {
@@ -197,22 +181,34 @@ func (s *signature) matches(sent string, text [][]byte) bool {
 	return match == 1
 }
 
-func (s *signature) sign(header http.Header, body []byte, id string, now time.Time) error {
-	names, key := s.families[0], s.keys[0]
-	if key.mac == nil {
-		return errors.New("a whpk_ key can verify, not sign; give a whsec_ secret")
+func (s *signature) listed(sent string) (listed []string) {
+	if !s.list {
+		return []string{sent}
 	}
-	ts := ""
+	for candidate := range strings.FieldsSeq(sent) {
+		if listed = append(listed, candidate); len(listed) == maxListed {
+			break
+		}
+	}
+	return listed
+}
+
+func (s *signature) sign(proof Proof, body []byte, id string, now time.Time) error {
+	names, key, ts := s.families[0], s.keys[0], ""
 	if s.text.uses(partTime) {
 		ts = s.stamp.format(now)
-		header.Set(names.timestamp, ts)
+		proof.Header.Set(names.timestamp, ts)
 	}
 	if s.text.uses(partID) {
 		if id == "" {
 			return errors.New("the scheme sends an id, and none was given")
 		}
-		header.Set(names.id, id)
+		proof.Header.Set(names.id, id)
 	}
-	header.Set(names.signature, key.prefix+s.encoding.encode(key.sum(s.text.fill(body, ts, id))))
+	made, err := key.sign(s.text.fill(body, ts, id))
+	if err != nil {
+		return err
+	}
+	proof.Header.Set(names.signature, key.prefix+s.encoding.encode(made))
 	return nil
 }

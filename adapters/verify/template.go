@@ -77,7 +77,7 @@ var (
 	unixStamp = stamp{
 		name: "unix",
 		parse: func(text string) (time.Time, error) {
-			seconds, err := strconv.ParseInt(text, 10, 64)
+			seconds, err := digits(text)
 			return time.Unix(seconds, 0), err
 		},
 		format: func(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) },
@@ -85,7 +85,7 @@ var (
 	unixMilliStamp = stamp{
 		name: "unix_ms",
 		parse: func(text string) (time.Time, error) {
-			millis, err := strconv.ParseInt(text, 10, 64)
+			millis, err := digits(text)
 			return time.UnixMilli(millis), err
 		},
 		format: func(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) },
@@ -95,5 +95,14 @@ var (
 		parse:  func(text string) (time.Time, error) { return time.Parse(time.RFC3339, text) },
 		format: func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 	}
-	stamps = map[string]stamp{"": unixStamp, "unix": unixStamp, "unix_ms": unixMilliStamp, "rfc3339": rfc3339Stamp}
+	stamps = map[string]stamp{"unix": unixStamp, "unix_ms": unixMilliStamp, "rfc3339": rfc3339Stamp}
 )
+
+// digits reads a number the one way that a sender writes it: no sign, and no leading zeros.
+func digits(text string) (int64, error) {
+	number, err := strconv.ParseUint(text, 10, 63)
+	if err == nil && strconv.FormatUint(number, 10) != text {
+		err = strconv.ErrSyntax
+	}
+	return int64(number), err
+}

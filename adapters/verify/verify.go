@@ -4,9 +4,12 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -37,7 +40,7 @@ var (
 // scheme is one way to prove who sent a request, from both sides.
 type scheme interface {
 	verify(req *engine.Request, now time.Time) (Coverage, error)
-	sign(header http.Header, body []byte, id string, now time.Time) error
+	sign(proof Proof, body []byte, id string, now time.Time) error
 }
 
 // Verifier checks requests by one scheme. It is safe for concurrent use.
@@ -58,9 +61,12 @@ var schemes = map[string]struct {
 	build        func(Config) (scheme, error)
 }{
 	Segment:          {takes: []string{"batch_signature"}, build: newSegment},
+	Jitsu:            {takes: []string{"header", "algorithm", "tolerance"}, build: newJitsu},
+	Census:           {build: newCensus},
 	Basic:            {takes: []string{"username"}, build: newBasic},
 	Bearer:           {build: newBearer},
 	Header:           {takes: []string{"header"}, needs: []string{"header"}, build: newHeader},
+	Query:            {takes: []string{"parameter"}, needs: []string{"parameter"}, build: newQuery},
 	StandardWebhooks: {takes: []string{"tolerance"}, build: newStandardWebhooks},
 	HMAC: {
 		takes: []string{"header", "algorithm", "encoding", "prefix", "signed", "timestamp_header", "timestamp_format",
@@ -70,12 +76,33 @@ var schemes = map[string]struct {
 	},
 }
 
+// Schemes are the names of all schemes, sorted.
+func Schemes() []string { return slices.Sorted(maps.Keys(schemes)) }
+
 // New builds the verifier that a connection asks for. It fails closed: what is missing, unknown or without effect is an
-// error that says what to do and never shows a secret.
+// error that says what to do and never shows a secret. A private key is refused: whoever verifies has no use for it, and
+// should not have it.
 func New(cfg Config) (*Verifier, error) {
+	built, err := build(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if s, signs := built.(*signature); signs {
+		for i, key := range s.keys {
+			if key.private != nil {
+				return nil, fmt.Errorf("verify: scheme %s has a secret at position %d that is a private key; give the public one (whpk_… or PEM)",
+					cfg.Scheme, i+1)
+			}
+		}
+	}
+	return &Verifier{built}, nil
+}
+
+// build does for both sides what New does for the receiver's.
+func build(cfg Config) (scheme, error) {
 	row, known := schemes[cfg.Scheme]
 	if !known {
-		return nil, fmt.Errorf("verify: scheme %q is unknown; use segment, basic, bearer, header, standard-webhooks or hmac", cfg.Scheme)
+		return nil, fmt.Errorf("verify: scheme %q is unknown; use %s", cfg.Scheme, choices(schemes))
 	}
 	if err := cfg.check(row.takes, row.needs); err != nil {
 		return nil, fmt.Errorf("verify: scheme %s %w", cfg.Scheme, err)
@@ -84,7 +111,23 @@ func New(cfg Config) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("verify: scheme %s %w", cfg.Scheme, err)
 	}
-	return &Verifier{built}, nil
+	return built, nil
+}
+
+// choose takes an option's value, or its default, out of the table of what is known.
+func choose[T any](table map[string]T, option, value, byDefault string) (T, error) {
+	chosen, known := table[cmp.Or(value, byDefault)]
+	if !known {
+		return chosen, fmt.Errorf("has an unknown %s %q; use %s", option, value, choices(table))
+	}
+	return chosen, nil
+}
+
+// choices are the keys of a table, as a sentence has them: a, b or c.
+func choices[T any](table map[string]T) string {
+	names := slices.Sorted(maps.Keys(table))
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 func (c Config) check(takes, needs []string) error {
@@ -107,16 +150,19 @@ func (c Config) check(takes, needs []string) error {
 			return fmt.Errorf("has an empty secret at position %d; set it or remove it", i+1)
 		}
 	}
-	return c.checkHeaders()
+	return c.checkNames()
 }
 
-func (c Config) checkHeaders() error {
+func (c Config) checkNames() error {
 	for _, header := range []struct{ option, name string }{
 		{"header", c.Header}, {"timestamp_header", c.TimestampHeader}, {"id_header", c.IDHeader},
 	} {
 		if strings.ContainsFunc(header.name, notToken) {
 			return fmt.Errorf("has a %s that is not the name of a header: %q", header.option, header.name)
 		}
+	}
+	if strings.ContainsFunc(c.Parameter, notParameter) {
+		return fmt.Errorf("has a parameter that is not the name of a query parameter: %q", c.Parameter)
 	}
 	return nil
 }
@@ -126,21 +172,34 @@ func notToken(r rune) bool {
 	return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 }
 
-// Sign makes the headers that a sender configured as cfg would add to this body, with the first secret; id is the
+// notParameter tells the characters that a query parameter's name holds in an escaped form at most, so that the name is
+// given as it reads.
+func notParameter(r rune) bool {
+	return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"#%&+;<=>?`, r)
+}
+
+// Proof is what a sender adds to its request.
+type Proof struct {
+	Header http.Header
+	Query  url.Values
+}
+
+// Sign makes what a sender configured as cfg would add to a request with this body, by the first secret; with Ed25519
+// that is a private key: whsk_ and the base64 of its seed or of all 64 bytes, or PKCS #8 as PEM or base64. The id is the
 // message's, for the schemes that send one. A zero config signs nothing.
-func Sign(cfg Config, body []byte, id string, now time.Time) (http.Header, error) {
-	verifier := None()
+func Sign(cfg Config, body []byte, id string, now time.Time) (Proof, error) {
+	var signer scheme = open{}
 	if !cfg.IsZero() {
 		var err error
-		if verifier, err = New(cfg); err != nil {
-			return nil, err
+		if signer, err = build(cfg); err != nil {
+			return Proof{}, err
 		}
 	}
-	header := http.Header{}
-	if err := verifier.scheme.sign(header, body, id, now); err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
+	proof := Proof{Header: http.Header{}, Query: url.Values{}}
+	if err := signer.sign(proof, body, id, now); err != nil {
+		return Proof{}, fmt.Errorf("sign: %w", err)
 	}
-	return header, nil
+	return proof, nil
 }
 
 func unauthorized(code, format string, args ...any) error {
@@ -152,4 +211,4 @@ type open struct{}
 
 func (open) verify(*engine.Request, time.Time) (Coverage, error) { return nothing, nil }
 
-func (open) sign(http.Header, []byte, string, time.Time) error { return nil }
+func (open) sign(Proof, []byte, string, time.Time) error { return nil }
