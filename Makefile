@@ -1,4 +1,4 @@
-# Everything a developer needs; a new machine has Go and gcc, the rest is fetched by `make test` itself.
+# Everything a developer needs; a new machine has Go, gcc, Node and npm, the rest is fetched by `make test` itself.
 SHELL       := bash
 .SHELLFLAGS := -eo pipefail -c
 GO          ?= go

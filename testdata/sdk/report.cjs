@@ -24,5 +24,6 @@ function end() {
 }
 
 process.on('unhandledRejection', outcome)
+process.on('beforeExit', end) // an SDK that forgets a callback leaves nothing to wait for
 
-module.exports = { url, writeKey, calls, report, outcome, end }
+module.exports = { url, writeKey, calls, outcome, end }
