@@ -137,7 +137,11 @@ func (r *remembering) receive(request *engine.Request, _ time.Time) (engine.Batc
 func serveOne(t *testing.T) (*remembering, string) {
 	t.Helper()
 	log, doors := &remembering{}, &Doors{}
-	doors.Swap(map[string]*Door{"key": {Connection: &engine.Connection{Environment: "e", Source: "s"}, Log: log, Receive: log.receive}})
+	receiveCall := func(_ string, request *engine.Request, now time.Time) (engine.Batch, error) {
+		return log.receive(request, now)
+	}
+	doors.Swap(map[string]*Door{"key": {Connection: &engine.Connection{Environment: "e", Source: "s"}, Log: log,
+		Receive: log.receive, ReceiveCall: receiveCall}})
 	metrics := engine.NewMetrics(prometheus.NewRegistry())
 	app := NewIngest(IngestOptions{Doors: doors, Acceptor: &engine.Acceptor{Metrics: metrics}, Metrics: metrics,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), WriteKeyOf: func([]byte) string { return "" }})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/cors"
 	"github.com/gofiber/fiber/v2/middleware/recover"
 
 	"switchyard/engine"
@@ -51,13 +52,32 @@ func NewIngest(options IngestOptions) *fiber.App {
 	for _, method := range []string{fiber.MethodHead, fiber.MethodPost, fiber.MethodPut, fiber.MethodPatch} {
 		app.Add(method, "/v1/receive/:key", in.receive)
 	}
+	fromPages := allowPages()
+	serve := func(path string, call fiber.Handler) {
+		app.Options(path, fromPages)
+		app.Post(path, fromPages, call)
+	}
 	for _, call := range calls {
-		app.Post("/v1/"+call, in.call(call, in.segmentKey, func(jitsuReply) any { return callReply{true} }))
+		serve("/v1/"+call, in.call(call, in.segmentKey, func(jitsuReply) any { return callReply{true} }))
 		for _, path := range []string{"/api/s/", "/api/s/s2s/"} {
-			app.Post(path+call, in.call(call, in.jitsuKey, func(r jitsuReply) any { return r }))
+			serve(path+call, in.call(call, in.jitsuKey, func(r jitsuReply) any { return r }))
 		}
 	}
 	return app
+}
+
+// allowPages lets SDKs call from web pages, of any origin: a write key in a page is public anyway, and nothing here goes
+// by a cookie. Without it a browser hides the answer from an SDK that sent text/plain, which then sends again, and does
+// not send JSON at all.
+func allowPages() fiber.Handler {
+	return cors.New(cors.Config{
+		AllowOrigins: "*",
+		AllowMethods: "POST,OPTIONS",
+		// Beside the usual ones: AnonymousId is RudderStack's, those with an X are Jitsu's.
+		AllowHeaders:  "Authorization,Content-Type,AnonymousId,X-Write-Key,X-Enable-Debug,X-IP-Policy",
+		ExposeHeaders: fiber.HeaderRetryAfter,
+		MaxAge:        int((24 * time.Hour).Seconds()),
+	})
 }
 
 type ingest struct{ IngestOptions }
