@@ -15,7 +15,7 @@ import (
 // Compile makes the rules of one environment into a Set, in the order of the files. The error is document.Problems:
 // everything that is wrong with any of them.
 func Compile(environment string, files []*File) (*Set, error) {
-	c := &compilation{environment: environment, base: newLanguage(nil), places: map[string]document.Place{}}
+	c := &compilation{environment: environment, base: newLanguage(eventPlace), places: map[string]document.Place{}}
 	for _, file := range files {
 		for i := range file.Rules {
 			c.rule(&file.Rules[i])
@@ -94,7 +94,7 @@ func (c *compilation) transforms(compiled *rule, written document.Ordered[docume
 		value.inherit(visible)
 		visible[one.Name.Value] = value.mentions
 		compiled.transforms = append(compiled.transforms, transform{one.Name.Value, value})
-		language = newLanguage(append(slices.Clone(language.transforms), one.Name.Value))
+		language = newLanguage(eventPlace, append(slices.Clone(language.transforms), one.Name.Value)...)
 	}
 	compiled.mentions = visible
 	return language

@@ -34,7 +34,7 @@ const memoryBudget = 1 << 18
 // build compiles a checked node of an expression; the node is changed.
 func (l *language) build(text document.Text, node ast.Node) (*expression, *document.Problem) {
 	e := &expression{text: text, others: map[string]bool{}}
-	ast.Walk(&node, &survey{e})
+	ast.Walk(&node, &survey{e, l.place})
 	ast.Walk(&node, &rewrite{cache: &l.config.NtCache})
 	program, err := compiler.Compile(&parser.Tree{Node: node}, l.config)
 	if err != nil {
@@ -53,13 +53,17 @@ func (l *language) compile(text document.Text) (*expression, *document.Problem) 
 }
 
 // survey finds out what an expression uses.
-type survey struct{ *expression }
+type survey struct {
+	*expression
+	place *place
+}
 
 // Visit implements ast.Visitor.
 func (s *survey) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
-		if i, ok := eventNameAt(n.Value); ok {
+		i, ok := eventNameAt(n.Value)
+		if _, seen := s.place.names[n.Value]; ok && seen {
 			s.uses |= 1 << i
 		} else {
 			s.others[n.Value] = true

@@ -49,7 +49,7 @@ func text(t testing.TB, source string) document.Text {
 // evaluate is the plain value of an expression for the sample event, or the error that compiling or running it gives.
 func evaluate(t testing.TB, source string) (any, error) {
 	t.Helper()
-	e, problem := newLanguage(nil).compile(text(t, source))
+	e, problem := newLanguage(eventPlace).compile(text(t, source))
 	if problem != nil {
 		return nil, *problem
 	}

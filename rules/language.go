@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -20,9 +21,18 @@ import (
 	"switchyard/rules/document"
 )
 
-// language is what the expressions of one place may use: the names of the event, those of the transforms above, and the
+// place is where expressions stand.
+type place struct {
+	// names are what expressions see there.
+	names types.Map
+	// instead says what to write for a name that they do not see, and that somebody could look for.
+	instead map[string]string
+}
+
+// language is what the expressions of one place may use: the names of the place, those of the transforms above, and the
 // functions.
 type language struct {
+	place      *place
 	config     *conf.Config
 	transforms []string
 }
@@ -34,31 +44,25 @@ const (
 )
 
 // without are expr's functions that are not offered. The name type is the event's.
-var without = map[string]string{
-	"type": "write typeof(value)",
-	"now":  "an event is decided the same way at any time: use received_at",
-}
+var without = []string{"type", "now"}
 
-func newLanguage(transforms []string) *language {
+func newLanguage(place *place, transforms ...string) *language {
 	config := conf.CreateNew()
-	environment := types.Map{}
-	for _, name := range eventNames {
-		environment[name.name] = name.typ
-	}
+	environment := maps.Clone(place.names)
 	for _, name := range transforms {
 		environment[name] = types.Any
 	}
 	config.WithEnv(environment)
 	config.Optimize = false // its rewrites assume expr's own operators
 	config.MaxNodes = maxExpressionNodes
-	for name := range without {
+	for _, name := range without {
 		config.Disabled[name] = true
 		delete(config.Builtins, name)
 	}
 	for name, f := range functionTable {
 		config.Functions[name] = f
 	}
-	return &language{config: config, transforms: transforms}
+	return &language{place: place, config: config, transforms: transforms}
 }
 
 var functionTable = func() map[string]*builtin.Function {
@@ -76,8 +80,8 @@ var functionTable = func() map[string]*builtin.Function {
 // known are the names that an expression can use here.
 func (l *language) known() []string {
 	known := slices.Clone(l.transforms)
-	for _, name := range eventNames {
-		known = append(known, name.name)
+	for name := range l.place.names {
+		known = append(known, name)
 	}
 	for name := range l.config.Builtins {
 		known = append(known, name)
@@ -193,7 +197,7 @@ var (
 func (l *language) sentence(source string, err *file.Error) string {
 	name := wordAt(source, err.From)
 	if parts := unknownName.FindStringSubmatch(err.Message); parts != nil {
-		if instead := without[parts[1]]; instead != "" {
+		if instead := l.place.instead[parts[1]]; instead != "" {
 			return fmt.Sprintf("%s is not available: %s", parts[1], instead)
 		}
 		if nearest, ok := document.Nearest(parts[1], l.known()); ok {
@@ -201,7 +205,7 @@ func (l *language) sentence(source string, err *file.Error) string {
 		}
 	}
 	if notCallable.MatchString(err.Message) && name != "" {
-		if instead := without[name]; instead != "" {
+		if instead := l.place.instead[name]; instead != "" {
 			return fmt.Sprintf("%s is not a function: %s", name, instead)
 		}
 		return name + " is not a function"

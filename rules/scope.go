@@ -49,6 +49,18 @@ var eventNames = []eventName{
 	{name: "event", typ: objectType, object: func(e *engine.Event) json.RawMessage { return e.Original }},
 }
 
+// eventPlace is where the expressions of rules stand.
+var eventPlace = func() *place {
+	p := &place{names: types.Map{}, instead: map[string]string{
+		"type": "write typeof(value)",
+		"now":  "an event is decided the same way at any time: use received_at",
+	}}
+	for _, name := range eventNames {
+		p.names[name.name] = name.typ
+	}
+	return p
+}()
+
 // nameSet is a set of event names.
 type nameSet uint32
 
