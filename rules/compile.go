@@ -174,11 +174,8 @@ func (a *action) note(name, written string) {
 }
 
 func asJSON(text string) string {
-	var doc strings.Builder
-	encoder := json.NewEncoder(&doc)
-	encoder.SetEscapeHTML(false) // expressions are full of < and &
-	_ = encoder.Encode(text)     // a string can always be encoded
-	return strings.TrimSpace(doc.String())
+	doc, _ := encodeJSON(text) // a string can always be encoded
+	return string(doc)
 }
 
 func describe(written *Rule, compiled *rule) engine.RuleInfo {

@@ -283,6 +283,8 @@ func TestReadme(t *testing.T) {
 		switch language {
 		case "yaml":
 			compileText(t, body)
+		case "yaml map":
+			compileMapping(t, body)
 		case "yaml wrong":
 			problem = compileError(t, body)
 		case "text":
@@ -311,9 +313,11 @@ func TestReadme(t *testing.T) {
 			t.Errorf("the README says %s → %s, but it is %s", source, want, text)
 		}
 	}
-	for _, name := range eventNames {
-		if !strings.Contains(string(readme), fmt.Sprintf("`%s`", name.name)) {
-			t.Errorf("the README does not tell of %s", name.name)
+	for _, place := range []*place{eventPlace, itemPlace} {
+		for name := range place.names {
+			if !strings.Contains(string(readme), fmt.Sprintf("`%s`", name)) {
+				t.Errorf("the README does not tell of %s", name)
+			}
 		}
 	}
 }

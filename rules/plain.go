@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -87,7 +89,7 @@ func (p *plainer) other(value any, depth int) (any, error) {
 	}
 	v := reflect.ValueOf(value)
 	if v.Kind() != reflect.Map {
-		return nil, fmt.Errorf("%s can not be part of an action", typeName(value))
+		return nil, fmt.Errorf("%s can not be written as JSON", typeName(value))
 	}
 	object := make(map[string]any, v.Len())
 	for members := v.MapRange(); members.Next(); {
@@ -97,6 +99,15 @@ func (p *plainer) other(value any, depth int) (any, error) {
 		}
 	}
 	return object, nil
+}
+
+// encodeJSON writes a plain value as it is: expressions, and what people send, are full of < and &.
+func encodeJSON(value any) (json.RawMessage, error) {
+	var doc bytes.Buffer
+	encoder := json.NewEncoder(&doc)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return bytes.TrimSpace(doc.Bytes()), err
 }
 
 // textOf is a scalar as people write it: a number as its literal, a time in RFC 3339, nil as "".

@@ -26,6 +26,7 @@ func operatorFunctions() []function {
 		{"op:[]", func(args ...any) (any, error) { return member(args[0], args[1]), nil }, []any{new(two)}},
 		{"op:[:]", func(args ...any) (any, error) { return slice(args[0], args[1], args[2]) }, []any{new(three)}},
 		{"op:truth", func(args ...any) (any, error) { return truth(args[0]) }, []any{new(one)}},
+		{"op:lower", func(args ...any) (any, error) { return lowerNames(args[0]), nil }, []any{new(one)}},
 		{"op:list", func(args ...any) (any, error) { return listOf(args[0]) }, []any{new(one)}},
 		{"op:sum", sum, []any{new(one)}},
 		{"op:sortBy", sortBy, []any{new(two), new(three)}},
