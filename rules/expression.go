@@ -24,6 +24,9 @@ type expression struct {
 	// that are not the event's.
 	mentions []string
 	others   map[string]bool
+	// members are those that it looks up by a literal name, of a value that has a name; is is the name that is all of it.
+	members map[memberOf]bool
+	is      string
 	// loops is true when it goes through lists.
 	loops bool
 }
@@ -33,7 +36,7 @@ const memoryBudget = 1 << 18
 
 // build compiles a checked node of an expression; the node is changed.
 func (l *language) build(text document.Text, node ast.Node) (*expression, *document.Problem) {
-	e := &expression{text: text, others: map[string]bool{}}
+	e := &expression{text: text, others: map[string]bool{}, members: map[memberOf]bool{}, is: nameOf(node)}
 	ast.Walk(&node, &survey{e, l.place})
 	ast.Walk(&node, &rewrite{cache: &l.config.NtCache})
 	program, err := compiler.Compile(&parser.Tree{Node: node}, l.config)
@@ -74,7 +77,10 @@ func (s *survey) Visit(node *ast.Node) {
 		}
 	case *ast.PredicateNode:
 		s.loops = true
+	case *ast.VariableDeclaratorNode:
+		s.leave(n)
 	}
+	s.lookup(*node)
 }
 
 // inherit adds the mentions of the transforms that the expression uses.

@@ -178,6 +178,9 @@ func names(function string, args []any) ([]string, error) {
 	return all, nil
 }
 
+// takesNames are the functions whose other arguments name members of the first, and how far apart these stand.
+var takesNames = map[string]int{"get": 1, "pick": 1, "omit": 1, "rename": 2}
+
 // pick is an object with only the members named, as far as it has them.
 func pick(args ...any) (any, error) {
 	from, err := object("pick", args[0])

@@ -36,9 +36,6 @@ type headerNames struct {
 	problem *document.Problem // the first use of a header that is hidden
 }
 
-// takesNames are the functions that look up members of their first argument, and how far apart the names are.
-var takesNames = map[string]int{"get": 1, "pick": 1, "omit": 1, "rename": 2}
-
 // Visit implements ast.Visitor.
 func (h *headerNames) Visit(node *ast.Node) {
 	switch n := (*node).(type) {

@@ -150,7 +150,7 @@ func (m *Mapping) compileEach(language *language, text document.Text) (problem *
 	if problem != nil {
 		return problem
 	}
-	if value := node.Nature(); !value.IsUnknown(&language.config.NtCache) && !value.IsArray() {
+	if value := node.Nature(); !value.IsUnknown(&language.config.NtCache) && !value.IsArray() && !value.Nil {
 		return at(text, beginning(node).Location().From, "each must be a list, not %s", withArticle(goTypes.Replace(value.String()+" ")))
 	}
 	m.path, _ = bodyPath(node)
@@ -162,7 +162,9 @@ func (m *Mapping) compileEach(language *language, text document.Text) (problem *
 func bodyPath(node ast.Node) (path []string, ok bool) {
 	switch n := node.(type) {
 	case *ast.IdentifierNode:
-		return []string{}, n.Value == "body"
+		if n.Value == "body" {
+			return []string{}, true
+		}
 	case *ast.ChainNode:
 		return bodyPath(n.Node)
 	case *ast.MemberNode:

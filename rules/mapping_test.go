@@ -263,6 +263,7 @@ func TestMappingBadRequests(t *testing.T) {
 		"values":     {"{data: body}", "[" + strings.Repeat("1,", 500_000) + "1]", "too_many_values", "more than 500000 JSON values at byte 999999"},
 		"missing":    {"{each: body.a.b, data: item}", `{"b":[]}`, "not_a_list", "body.a.b is missing; a list of messages was expected there"},
 		"null":       {"{each: body.a, data: item}", `{"a":null}`, "not_a_list", "body.a is missing; a list of messages was expected there"},
+		"nil":        {"{each: nil, data: item}", `{}`, "not_a_list", "the list of messages that this connection looks for is missing"},
 		"an object":  {"{each: body, data: item}", `{"a":[]}`, "not_a_list", "body is an object; a list of messages was expected there"},
 		"no list":    {"{each: 'body.a ?? body.b', data: item}", `{"a":5}`, "not_a_list", "the list of messages that this connection looks for is a number"},
 		"too many":   {"{each: body, data: item}", "[" + strings.Repeat("1,", 4000) + "1]", "too_many_events", "more than 4000 events in one request"},

@@ -1,0 +1,216 @@
+package rules
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/expr-lang/expr/ast"
+
+	"switchyard/engine"
+)
+
+// userObject is the object whose rows are identifies.
+const userObject = "user"
+
+// messageParts are the names of an event that only messages have, and no row.
+var messageParts = []string{"properties", "traits", "context", "anonymous_id", "group_id", "previous_id"}
+
+// messageTypes are also the names of the messages that have none of their own.
+var messageTypes = []string{
+	engine.TypeTrack, engine.TypeIdentify, engine.TypePage, engine.TypeScreen, engine.TypeGroup, engine.TypeAlias, engine.TypeDelete,
+}
+
+// Objects are the sorts of reverse-ETL rows that the rules use, by name, each with the columns that they read.
+//
+// A rule is for records when its match compares type with "record", and the literals that it compares name with are the
+// objects. One that does not compare type may be for messages or for records; it counts, unless its match reads type in
+// another way, or the rule something that a row does not have (properties, traits, context, anonymous_id, group_id or
+// previous_id): to offer an object that nobody sends is better than to hide one. A rule whose match compares type with "identify" is for the
+// object user, unless it wants another name than an identify has.
+//
+// Columns are the members of data, and of traits for a user, that are looked up by a literal name, at the first level,
+// anywhere in the rule. Those that omit leaves out are not used.
+func (s *Set) Objects() []engine.Object {
+	objects := map[string]map[string]bool{}
+	for _, r := range s.rules {
+		use := r.use()
+		for _, name := range r.records(use) {
+			note(objects, name, use.columns("data"))
+		}
+		if r.match.compares("type", engine.TypeIdentify) && r.match.allows("name", engine.TypeIdentify) {
+			note(objects, userObject, use.columns("data", "traits"))
+		}
+	}
+	all := make([]engine.Object, 0, len(objects))
+	for _, name := range slices.Sorted(maps.Keys(objects)) {
+		all = append(all, engine.Object{Name: name, Fields: slices.Sorted(maps.Keys(objects[name]))})
+	}
+	return all
+}
+
+func note(objects map[string]map[string]bool, name string, columns []string) {
+	if objects[name] == nil {
+		objects[name] = map[string]bool{}
+	}
+	for _, column := range columns {
+		objects[name][column] = true
+	}
+}
+
+// records are the names of the records that the rule is for.
+func (r *rule) records(use use) (names []string) {
+	compared, _ := r.match.values("name")
+	_, byType := r.match.values("type")
+	if byType && !r.match.allows("type", engine.TypeRecord) || !byType && r.forMessages(use) {
+		return nil
+	}
+	for _, name := range compared {
+		if r.match.allows("name", name) && (byType || !slices.Contains(messageTypes, name)) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// forMessages reports that a rule which does not compare type is hardly for records.
+func (r *rule) forMessages(use use) bool {
+	for _, condition := range r.match.conditions {
+		if condition.uses.reads("type") {
+			return true
+		}
+	}
+	return use.names.reads(messageParts...)
+}
+
+// allows reports whether no test of a field excludes a value.
+func (m *match) allows(field, value string) bool {
+	for _, test := range m.tests {
+		if eventNames[test.field].name == field && !slices.Contains(test.values, value) {
+			return false
+		}
+	}
+	return true
+}
+
+// compares reports whether a field is tested, and may have a value.
+func (m *match) compares(field, value string) bool {
+	_, tested := m.values(field)
+	return tested && m.allows(field, value)
+}
+
+// memberOf is a member that is looked up by a literal name.
+type memberOf struct{ value, name string }
+
+// lookup notes the members that one node of an expression looks up.
+func (e *expression) lookup(node ast.Node) {
+	switch n := node.(type) {
+	case *ast.MemberNode:
+		e.member(n.Node, n.Property)
+	case *ast.BinaryNode:
+		if n.Operator == "in" {
+			e.member(n.Right, n.Left)
+		}
+	case *ast.CallNode:
+		callee, ok := n.Callee.(*ast.IdentifierNode)
+		if !ok || takesNames[callee.Value] == 0 || callee.Value == "omit" {
+			return
+		}
+		for i := 1; i < len(n.Arguments); i += takesNames[callee.Value] {
+			e.member(n.Arguments[0], n.Arguments[i])
+		}
+	}
+}
+
+// member notes a member by its name, or those of a list of names.
+func (e *expression) member(value, name ast.Node) {
+	of := nameOf(value)
+	if of == "" {
+		return
+	}
+	switch n := name.(type) {
+	case *ast.StringNode:
+		e.members[memberOf{of, n.Value}] = true
+	case *ast.ArrayNode:
+		for _, item := range n.Nodes {
+			e.member(value, item)
+		}
+	}
+}
+
+// nameOf is the name that an expression is; "" for one that is more, or something else.
+func nameOf(node ast.Node) string {
+	if name, ok := node.(*ast.IdentifierNode); ok {
+		return name.Value
+	}
+	return ""
+}
+
+// leave ends what an expression calls by a name of its own: the members of that are those of what it stands for.
+func (e *expression) leave(let *ast.VariableDeclaratorNode) {
+	for member := range e.members {
+		if member.value != let.Name {
+			continue
+		}
+		delete(e.members, member)
+		if of := nameOf(let.Value); of != "" {
+			e.members[memberOf{of, member.name}] = true
+		}
+	}
+}
+
+// use is what the expressions of a rule read.
+type use struct {
+	names   nameSet
+	members map[memberOf]bool
+	// aliases are the transforms that are only other names.
+	aliases map[string]string
+}
+
+func (r *rule) use() use {
+	u := use{members: map[memberOf]bool{}, aliases: map[string]string{}}
+	u.add(r.match.conditions...)
+	for _, one := range r.transforms {
+		u.add(one.value)
+		u.aliases[one.name] = one.value.is
+	}
+	for _, one := range r.actions {
+		u.add(one.userID, one.traits, one.recipients, one.actor, one.data, one.tenant, one.cancellationKey)
+	}
+	return u
+}
+
+func (u *use) add(expressions ...*expression) {
+	for _, e := range expressions {
+		if e == nil {
+			continue
+		}
+		u.names |= e.uses
+		maps.Copy(u.members, e.members)
+	}
+}
+
+// columns are the members that are looked up of some names of the event.
+func (u *use) columns(of ...string) (columns []string) {
+	for member := range u.members {
+		if slices.Contains(of, u.original(member.value)) {
+			columns = append(columns, member.name)
+		}
+	}
+	return columns
+}
+
+// original is the name of a value before transforms gave it others; these only see those above them.
+func (u *use) original(name string) string {
+	for u.aliases[name] != "" {
+		name = u.aliases[name]
+	}
+	return name
+}
+
+// reads reports whether one of some names of the event is among them.
+func (s nameSet) reads(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		i, ok := eventNameAt(name)
+		return ok && s&(1<<i) != 0
+	})
+}
