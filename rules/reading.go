@@ -26,7 +26,7 @@ const jsonSpace = " \t\r\n"
 //
 // The error is an *engine.BadRequest with the code empty_body, malformed_json, invalid_utf8, too_deep, too_many_values,
 // not_a_list (what each gives is none), too_many_events or too_large (the messages come to far more than the body). An
-// empty list gives no message, and no error.
+// empty list gives no message, and no error. The body is lent; the originals of a list may share one copy of it.
 func (m *Mapping) Map(req *engine.Request) ([]engine.Mapped, error) {
 	body, err := decodeBody(req.Body)
 	if err != nil {
@@ -42,8 +42,10 @@ func (m *Mapping) Map(req *engine.Request) ([]engine.Mapped, error) {
 		return r.list(req.Body)
 	}
 	message := engine.Mapped{Original: wholeOf(req.Body)}
-	err = r.read(&message)
-	return []engine.Mapped{message}, err
+	if err := r.read(&message); err != nil {
+		return nil, err
+	}
+	return []engine.Mapped{message}, nil
 }
 
 func decodeBody(body []byte) (any, error) {
