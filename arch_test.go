@@ -25,8 +25,10 @@ var rooms = []struct {
 	{"rules", []string{"engine", "rules/document"}},
 	{"adapters/verify", []string{"engine"}},
 	{"adapters/spec", []string{"engine", "adapters/verify"}},
+	{"adapters/rows", []string{"engine", "adapters/spec"}},
+	{"adapters/schema", []string{"engine"}},
 	{"adapters/deliver/*", []string{"engine"}},
-	{"adapters/*", []string{"engine", "adapters/spec", "adapters/verify"}},
+	{"adapters/*", []string{"engine", "adapters/spec", "adapters/rows", "adapters/verify"}},
 	{"adapters", []string{"engine", "adapters/*"}},
 	{"httpapi", []string{"engine", "adapters"}},
 	{"", []string{"engine", "engine/redislog", "rules", "rules/document", "adapters", "adapters/*", "adapters/deliver/*", "httpapi"}},
@@ -42,6 +44,8 @@ var libraries = []struct {
 	{"go.yaml.in/yaml", []string{"rules/document"}},
 	{"github.com/redis/go-redis/v9", []string{"engine/redislog"}},
 	{"github.com/alicebob/miniredis/v2", []string{"engine/redislog"}},
+	{"github.com/santhosh-tekuri/jsonschema/v5", []string{"adapters/schema"}},
+	{"golang.org/x/time/rate", []string{"adapters"}},
 	{"github.com/prometheus/client_golang", []string{"engine", "httpapi", ""}}, // main makes the registry
 }
 
