@@ -45,7 +45,14 @@ type Mapped struct {
 type Object struct {
 	Name string
 	// Fields are the columns that rules use.
-	Fields []string
+	Fields []Field
+}
+
+// Field is one column of an Object.
+type Field struct {
+	Name string
+	// Type is string, number, boolean or time, as far as the rules tell; "" when they do not.
+	Type string
 }
 
 // BadRequest is an error of the sender: the body can not be understood at all, and nothing of it was stored.

@@ -24,8 +24,9 @@ type expression struct {
 	// that are not the event's.
 	mentions []string
 	others   map[string]bool
-	// members are those that it looks up by a literal name, of a value that has a name; is is the name that is all of it.
-	members map[memberOf]bool
+	// members are those that it looks up by a literal name, of a value that has a name, with the types that comparisons
+	// tell; is is the name that is all of it.
+	members map[memberOf]string
 	is      string
 	// loops is true when it goes through lists.
 	loops bool
@@ -36,7 +37,7 @@ const memoryBudget = 1 << 18
 
 // build compiles a checked node of an expression; the node is changed.
 func (l *language) build(text document.Text, node ast.Node) (*expression, *document.Problem) {
-	e := &expression{text: text, others: map[string]bool{}, members: map[memberOf]bool{}, is: nameOf(node)}
+	e := &expression{text: text, others: map[string]bool{}, members: map[memberOf]string{}, is: nameOf(node)}
 	ast.Walk(&node, &survey{e, l.place})
 	ast.Walk(&node, &rewrite{cache: &l.config.NtCache})
 	program, err := compiler.Compile(&parser.Tree{Node: node}, l.config)

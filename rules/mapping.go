@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,9 +41,6 @@ var mappedParts = []struct {
 
 // Mapping is a compiled mapping. It is safe for any number of goroutines.
 type Mapping struct {
-	// MaxMessages is the most messages of one request; 4000 when 0.
-	MaxMessages int
-
 	each *expression
 	// path is where each is a plain path of members, such as body.a.b, without the body; nil for anything else.
 	path        []string
@@ -176,5 +172,5 @@ func bodyPath(node ast.Node) (path []string, ok bool) {
 	return nil, false
 }
 
-// most is the limit of messages of one request.
-func (m *Mapping) most() int { return cmp.Or(m.MaxMessages, 4000) }
+// Splits reports whether a request can have several messages, or none.
+func (m *Mapping) Splits() bool { return m.each != nil }

@@ -51,7 +51,7 @@ func request(body string, headers map[string]string) *engine.Request {
 
 func messagesOf(t testing.TB, source, body string, headers map[string]string) []engine.Mapped {
 	t.Helper()
-	messages, err := compileMapping(t, source).Map(request(body, headers))
+	messages, err := compileMapping(t, source).Map(request(body, headers), 4000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func shown(messages []engine.Mapped) string {
 func TestMappingKeepsNothingOfTheBody(t *testing.T) {
 	for _, source := range []string{"{data: body}", "{each: body.a, data: item}", "{each: 'filter(body.a, true)', data: item}"} {
 		req := request(`{"a":[{"text":"abc","n":123456789012345678901234567890}]}`, nil)
-		messages, err := compileMapping(t, source).Map(req)
+		messages, err := compileMapping(t, source).Map(req, 4000)
 		if err != nil || len(messages) != 1 {
 			t.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func TestMappingHeaders(t *testing.T) {
 	}
 	for source, want := range tests {
 		quoted, _ := json.Marshal(source)
-		messages, err := compileMapping(t, fmt.Sprintf("{data: %s}", quoted), "X-Token").Map(request(`{"suffix":"GitHub-Event"}`, headers))
+		messages, err := compileMapping(t, fmt.Sprintf("{data: %s}", quoted), "X-Token").Map(request(`{"suffix":"GitHub-Event"}`, headers), 4000)
 		if err != nil || messages[0].Err != nil || !reflect.DeepEqual(messages[0].Data, want) {
 			t.Errorf("%s = %#v, %v; want %#v", source, messages[0].Data, messages[0].Err, want)
 		}
@@ -200,7 +200,7 @@ func TestMappingHeaders(t *testing.T) {
 func TestMappingDoesNotAskForHeadersInVain(t *testing.T) {
 	req := request("{}", nil)
 	req.Headers = func() map[string]string { t.Error("headers were made"); return nil }
-	if _, err := compileMapping(t, "{data: body.headers, name: '\"headers\"'}").Map(req); err != nil {
+	if _, err := compileMapping(t, "{data: body.headers, name: '\"headers\"'}").Map(req, 4000); err != nil {
 		t.Error(err)
 	}
 }
@@ -274,7 +274,7 @@ func TestMappingBadRequests(t *testing.T) {
 			"the messages that are made of this body come to far more than the body"},
 	}
 	for name, test := range tests {
-		messages, err := compileMapping(t, test.mapping).Map(request(test.body, nil))
+		messages, err := compileMapping(t, test.mapping).Map(request(test.body, nil), 4000)
 		var bad *engine.BadRequest
 		if !errors.As(err, &bad) || bad.Code != test.code || bad.Message != test.message || messages != nil {
 			t.Errorf("%s: %d messages, %#v", name, len(messages), err)
@@ -284,15 +284,14 @@ func TestMappingBadRequests(t *testing.T) {
 
 func TestMappingLimit(t *testing.T) {
 	m := compileMapping(t, "{each: body, data: item}")
-	if messages, err := m.Map(request("["+strings.Repeat("1,", 3999)+"1]", nil)); err != nil || len(messages) != 4000 {
+	if messages, err := m.Map(request("["+strings.Repeat("1,", 3999)+"1]", nil), 4000); err != nil || len(messages) != 4000 {
 		t.Errorf("the most: %d messages, %v", len(messages), err)
 	}
-	m.MaxMessages = 2
-	if messages, err := m.Map(request("[1,2]", nil)); err != nil || len(messages) != 2 {
+	if messages, err := m.Map(request("[1,2]", nil), 2); err != nil || len(messages) != 2 {
 		t.Errorf("two: %d messages, %v", len(messages), err)
 	}
 	var bad *engine.BadRequest
-	if _, err := m.Map(request("[1,2,3]", nil)); !errors.As(err, &bad) || bad.Code != "too_many_events" {
+	if _, err := m.Map(request("[1,2,3]", nil), 2); !errors.As(err, &bad) || bad.Code != "too_many_events" {
 		t.Errorf("three: %v", err)
 	}
 }
@@ -344,7 +343,7 @@ func TestMappingConcurrently(t *testing.T) {
 		group.Go(func() {
 			for i := range 100 {
 				n := worker*1000 + i
-				messages, err := m.Map(request(fmt.Sprintf(`{"a":[[%d],[%d]]}`, n, n+1), map[string]string{"x-n": fmt.Sprint(n)}))
+				messages, err := m.Map(request(fmt.Sprintf(`{"a":[[%d],[%d]]}`, n, n+1), map[string]string{"x-n": fmt.Sprint(n)}), 4000)
 				if err != nil || len(messages) != 2 || messages[0].Name != fmt.Sprint(n) || !reflect.DeepEqual(messages[1].Data, []any{n + 2}) {
 					t.Errorf("%d: %s, %v", n, shown(messages), err)
 				}
@@ -413,7 +412,7 @@ func fuzzEach(t *testing.T, each *Mapping, body []byte) {
 }
 
 func fuzzMap(t *testing.T, m *Mapping, body []byte) []engine.Mapped {
-	messages, err := m.Map(request(string(body), map[string]string{"x-a": "b", "cookie": "s3cret"}))
+	messages, err := m.Map(request(string(body), map[string]string{"x-a": "b", "cookie": "s3cret"}), 4000)
 	var bad *engine.BadRequest
 	if err != nil && !errors.As(err, &bad) {
 		t.Errorf("%q: %v is not the sender's fault", body, err)
@@ -439,7 +438,7 @@ func BenchmarkMapping(b *testing.B) {
 	req := request(gitHubPush, map[string]string{"x-github-event": "push"})
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := m.Map(req); err != nil {
+		if _, err := m.Map(req, 4000); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -20,18 +20,19 @@ var messageTypes = []string{
 	engine.TypeTrack, engine.TypeIdentify, engine.TypePage, engine.TypeScreen, engine.TypeGroup, engine.TypeAlias, engine.TypeDelete,
 }
 
-// Objects are the sorts of reverse-ETL rows that the rules use, by name, each with the columns that they read.
+// Objects are the sorts of reverse-ETL rows that the rules use, by name, each with the columns that they read and the
+// types of the literals that these are compared with.
 //
 // A rule is for records when its match compares type with "record", and the literals that it compares name with are the
 // objects. One that does not compare type may be for messages or for records; it counts, unless its match reads type in
 // another way, or the rule something that a row does not have (properties, traits, context, anonymous_id, group_id or
-// previous_id): to offer an object that nobody sends is better than to hide one. A rule whose match compares type with "identify" is for the
-// object user, unless it wants another name than an identify has.
+// previous_id): to offer an object that nobody sends is better than to hide one. A rule whose match compares type with
+// "identify" is for the object user, unless it wants another name than an identify has.
 //
 // Columns are the members of data, and of traits for a user, that are looked up by a literal name, at the first level,
 // anywhere in the rule. Those that omit leaves out are not used.
 func (s *Set) Objects() []engine.Object {
-	objects := map[string]map[string]bool{}
+	objects := map[string]columns{}
 	for _, r := range s.rules {
 		use := r.use()
 		for _, name := range r.records(use) {
@@ -43,17 +44,30 @@ func (s *Set) Objects() []engine.Object {
 	}
 	all := make([]engine.Object, 0, len(objects))
 	for _, name := range slices.Sorted(maps.Keys(objects)) {
-		all = append(all, engine.Object{Name: name, Fields: slices.Sorted(maps.Keys(objects[name]))})
+		object := engine.Object{Name: name}
+		for _, column := range slices.Sorted(maps.Keys(objects[name])) {
+			object.Fields = append(object.Fields, engine.Field{Name: column, Type: objects[name][column]})
+		}
+		all = append(all, object)
 	}
 	return all
 }
 
-func note(objects map[string]map[string]bool, name string, columns []string) {
-	if objects[name] == nil {
-		objects[name] = map[string]bool{}
+// columns are columns by name with their types, "" for one that nothing tells the type of.
+type columns map[string]string
+
+func (c columns) add(name, typ string) {
+	if c[name] == "" {
+		c[name] = typ
 	}
-	for _, column := range columns {
-		objects[name][column] = true
+}
+
+func note(objects map[string]columns, name string, used columns) {
+	if objects[name] == nil {
+		objects[name] = columns{}
+	}
+	for column, typ := range used {
+		objects[name].add(column, typ)
 	}
 }
 
@@ -107,8 +121,13 @@ func (e *expression) lookup(node ast.Node) {
 	case *ast.MemberNode:
 		e.member(n.Node, n.Property)
 	case *ast.BinaryNode:
-		if n.Operator == "in" {
+		switch n.Operator {
+		case "in":
 			e.member(n.Right, n.Left)
+			e.compared(n.Left, n.Right)
+		case "==", "!=", "<", "<=", ">", ">=":
+			e.compared(n.Left, n.Right)
+			e.compared(n.Right, n.Left)
 		}
 	case *ast.CallNode:
 		callee, ok := n.Callee.(*ast.IdentifierNode)
@@ -129,12 +148,53 @@ func (e *expression) member(value, name ast.Node) {
 	}
 	switch n := name.(type) {
 	case *ast.StringNode:
-		e.members[memberOf{of, n.Value}] = true
+		e.note(memberOf{of, n.Value}, "")
 	case *ast.ArrayNode:
 		for _, item := range n.Nodes {
 			e.member(value, item)
 		}
 	}
+}
+
+// note adds a member; what is known of its type stays.
+func (e *expression) note(member memberOf, typ string) {
+	if e.members[member] == "" {
+		e.members[member] = typ
+	}
+}
+
+// compared notes the type of a member that is compared with a literal, or with a list of them.
+func (e *expression) compared(value, with ast.Node) {
+	if chain, ok := value.(*ast.ChainNode); ok {
+		value = chain.Node
+	}
+	member, ok := value.(*ast.MemberNode)
+	if !ok {
+		return
+	}
+	name, isName := member.Property.(*ast.StringNode)
+	if of := nameOf(member.Node); of != "" && isName {
+		e.note(memberOf{of, name.Value}, literalType(with))
+	}
+}
+
+// literalType is number, string or boolean; "" for what is no literal.
+func literalType(node ast.Node) string {
+	switch n := node.(type) {
+	case *ast.IntegerNode, *ast.FloatNode:
+		return "number"
+	case *ast.StringNode:
+		return "string"
+	case *ast.BoolNode:
+		return "boolean"
+	case *ast.UnaryNode:
+		return literalType(n.Node)
+	case *ast.ArrayNode:
+		if len(n.Nodes) > 0 {
+			return literalType(n.Nodes[0])
+		}
+	}
+	return ""
 }
 
 // nameOf is the name that an expression is; "" for one that is more, or something else.
@@ -147,13 +207,13 @@ func nameOf(node ast.Node) string {
 
 // leave ends what an expression calls by a name of its own: the members of that are those of what it stands for.
 func (e *expression) leave(let *ast.VariableDeclaratorNode) {
-	for member := range e.members {
+	for member, typ := range e.members {
 		if member.value != let.Name {
 			continue
 		}
 		delete(e.members, member)
 		if of := nameOf(let.Value); of != "" {
-			e.members[memberOf{of, member.name}] = true
+			e.note(memberOf{of, member.name}, typ)
 		}
 	}
 }
@@ -161,13 +221,13 @@ func (e *expression) leave(let *ast.VariableDeclaratorNode) {
 // use is what the expressions of a rule read.
 type use struct {
 	names   nameSet
-	members map[memberOf]bool
+	members map[memberOf]string
 	// aliases are the transforms that are only other names.
 	aliases map[string]string
 }
 
 func (r *rule) use() use {
-	u := use{members: map[memberOf]bool{}, aliases: map[string]string{}}
+	u := use{members: map[memberOf]string{}, aliases: map[string]string{}}
 	u.add(r.match.conditions...)
 	for _, one := range r.transforms {
 		u.add(one.value)
@@ -185,18 +245,23 @@ func (u *use) add(expressions ...*expression) {
 			continue
 		}
 		u.names |= e.uses
-		maps.Copy(u.members, e.members)
+		for member, typ := range e.members {
+			if u.members[member] == "" {
+				u.members[member] = typ
+			}
+		}
 	}
 }
 
 // columns are the members that are looked up of some names of the event.
-func (u *use) columns(of ...string) (columns []string) {
-	for member := range u.members {
+func (u *use) columns(of ...string) columns {
+	used := columns{}
+	for member, typ := range u.members {
 		if slices.Contains(of, u.original(member.value)) {
-			columns = append(columns, member.name)
+			used.add(member.name, typ)
 		}
 	}
-	return columns
+	return used
 }
 
 // original is the name of a value before transforms gave it others; these only see those above them.

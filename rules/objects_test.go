@@ -2,7 +2,7 @@ package rules
 
 import (
 	"fmt"
-	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,9 +14,17 @@ func objectsText(t *testing.T, source string) string {
 	t.Helper()
 	var lines []string
 	for _, object := range compileText(t, source).Objects() {
-		lines = append(lines, strings.TrimSpace(object.Name+": "+strings.Join(object.Fields, " ")))
+		lines = append(lines, strings.TrimSpace(object.Name+": "+strings.Join(fieldsText(object), " ")))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// fieldsText is each field's name, and its type where there is one: n:number.
+func fieldsText(object engine.Object) (fields []string) {
+	for _, field := range object.Fields {
+		fields = append(fields, strings.TrimSuffix(field.Name+":"+field.Type, ":"))
+	}
+	return fields
 }
 
 func TestObjects(t *testing.T) {
@@ -48,8 +56,8 @@ rules:
   - key: everything
     actions: [{identify: {user_id: data.everything}}]
 `
-	want := `accounts: account_id contact mrr name old owner owners plan seats x z
-user: address email plan
+	want := `accounts: account_id contact mrr name old owner owners plan:string seats x z
+user: address email plan:string
 workspaces: plan z`
 	if got := objectsText(t, source); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -77,7 +85,7 @@ func TestObjectsOfOneMatch(t *testing.T) {
 
 		// no comparison of type
 		`name == "a"`: "a: id",
-		`name == "a" && data.n > 1 && source == "x"`: "a: id n",
+		`name == "a" && data.n > 1 && source == "x"`: "a: id n:number",
 		`name in ["identify", "a"]`:                  "a: id",
 		`name == "a" && type != "track"`:             "",
 		`name == "a" && properties.n > 1`:            "",
@@ -95,26 +103,32 @@ func TestObjectsOfOneMatch(t *testing.T) {
 
 func TestFieldsOfObjects(t *testing.T) {
 	tests := map[string][]string{
-		`data`:                              nil,
-		`data.a.b.c`:                        {"a"},
-		`data["a b"]`:                       {"a b"},
-		`data?.a?.b`:                        {"a"},
-		`data[name]`:                        nil,
-		`data | pick("b", "a") | omit("c")`: {"a", "b"},
-		`omit(data, "a").b`:                 nil,
-		`"a" not in data`:                   {"a"},
-		`user_id in ["a"]`:                  nil,
-		`coalesce(data.a, data.b)`:          {"a", "b"},
-		`map(data.list, #.id + data.a)`:     {"a", "list"},
-		`let d = data; let e = d; e.a`:      {"a"},
-		`let d = {"a": 1}; d.a`:             nil,
+		`data`:                                        nil,
+		`data.a > 1 && data.b == true`:                {"a:number", "b:boolean"},
+		`-1.5 <= data.a || data.b in ["x"]`:           {"a:number", "b:string"},
+		`data["a b"] != "x"`:                          {"a b:string"},
+		`data.a.b > 1`:                                {"a"},
+		`data.a == data.b`:                            {"a", "b"},
+		`let d = data; d.a == 1`:                      {"a:number"},
+		`data.a.b.c`:                                  {"a"},
+		`data["a b"]`:                                 {"a b"},
+		`data?.a?.b`:                                  {"a"},
+		`data[name]`:                                  nil,
+		`data | pick("b", "a") | omit("c")`:           {"a", "b"},
+		`omit(data, "a").b`:                           nil,
+		`"a" not in data`:                             {"a"},
+		`user_id in ["a"]`:                            nil,
+		`coalesce(data.a, data.b)`:                    {"a", "b"},
+		`map(data.list, #.id + data.a)`:               {"a", "list"},
+		`let d = data; let e = d; e.a`:                {"a"},
+		`let d = {"a": 1}; d.a`:                       nil,
 		`(let d = data; d.a) ?? (let d = event; d.b)`: {"a"},
-		`event.a`:               nil,
-		`merge(data, {"a": 1})`: nil,
+		`event.a`:                                     nil,
+		`merge(data, {"a": 1})`:                       nil,
 	}
 	for source, want := range tests {
 		set := compileText(t, fmt.Sprintf("rules:\n  - key: a\n    match: type == \"record\" && name == \"o\"\n    actions: [{identify: {user_id: user_id, traits: '%s'}}]\n", source))
-		if got := set.Objects(); !reflect.DeepEqual(got, []engine.Object{{Name: "o", Fields: want}}) {
+		if got := set.Objects(); len(got) != 1 || got[0].Name != "o" || !slices.Equal(fieldsText(got[0]), want) {
 			t.Errorf("%s: got %v, want %v", source, got, want)
 		}
 	}

@@ -21,18 +21,18 @@ const (
 // jsonSpace is what JSON calls white space; package bytes calls more so.
 const jsonSpace = " \t\r\n"
 
-// Map reads the messages of one request. A message for which an expression fails has Err, and what the others gave; when
+// Map reads the messages of one request, most of them at the most. A message for which an expression fails has Err, and what the others gave; when
 // each itself fails, that is one message with all of the body.
 //
 // The error is an *engine.BadRequest with the code empty_body, malformed_json, invalid_utf8, too_deep, too_many_values,
 // not_a_list (what each gives is none), too_many_events or too_large (the messages come to far more than the body). An
 // empty list gives no message, and no error. The body is lent; the originals of a list may share one copy of it.
-func (m *Mapping) Map(req *engine.Request) ([]engine.Mapped, error) {
+func (m *Mapping) Map(req *engine.Request, most int) ([]engine.Mapped, error) {
 	body, err := decodeBody(req.Body)
 	if err != nil {
 		return nil, err
 	}
-	r := reading{Mapping: m, scope: newScope(nil)}
+	r := reading{Mapping: m, scope: newScope(nil), most: most}
 	defer r.scope.free()
 	r.scope.values["body"] = body
 	if m.readHeaders {
@@ -65,6 +65,7 @@ func wholeOf(body []byte) json.RawMessage { return bytes.Clone(bytes.Trim(body, 
 type reading struct {
 	*Mapping
 	scope *scope
+	most  int
 	// made is what the messages have come to so far.
 	made plainer
 }
@@ -79,8 +80,8 @@ func (r *reading) list(body []byte) ([]engine.Mapped, error) {
 	switch {
 	case !ok:
 		return nil, &engine.BadRequest{Code: "not_a_list", Message: r.notList(value)}
-	case len(list) > r.most():
-		return nil, &engine.BadRequest{Code: "too_many_events", Message: fmt.Sprintf("more than %d events in one request", r.most())}
+	case len(list) > r.most:
+		return nil, &engine.BadRequest{Code: "too_many_events", Message: fmt.Sprintf("more than %d events in one request", r.most)}
 	}
 	var sent []json.RawMessage
 	if r.path != nil {
