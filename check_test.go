@@ -28,7 +28,7 @@ func TestCommandLine(t *testing.T) {
 		{args: []string{"check", "-h"}, code: exitGood, stderr: "Usage: switchyard check"},
 		{args: []string{"check", "--nonsense"}, code: exitUsage, stderr: "nonsense"},
 		{args: []string{"check", "-c", "no-such-file.yaml"}, code: exitProblems, stderr: "no-such-file.yaml"},
-		{args: []string{"check", "-c", "examples/quickstart/switchyard.yaml"}, code: exitGood, stdout: "development: 3 connection(s), 3 rule(s): good"},
+		{args: []string{"check", "-c", "examples/quickstart/switchyard.yaml"}, code: exitGood, stdout: "development: 10 connection(s), 5 rule(s): good"},
 		{args: []string{"check", "--json", "-c", "examples/quickstart/switchyard.yaml"}, code: exitGood, stdout: `"ok": true`},
 		{args: []string{"serve", "-c", "examples/quickstart/switchyard.yaml", "--log-level", "loud"}, code: exitUsage, stderr: "--log-level"},
 		{args: []string{"send", "--kind", "segmnt", "--to", "http://127.0.0.1:1", "x.json"}, code: exitUsage, stderr: `did you mean "segment"?`},
@@ -78,16 +78,20 @@ func TestConfigProblemsNamePlaceAndRemedy(t *testing.T) {
 		"unknown role":        {"admin: {tokens: [{name: a, role: owner, token: t}]}\n" + sound, "viewer"},
 		"unknown destination": {strings.Replace(sound, "key: test", "key: test\n    destination: {kind: directry}", 1), `did you mean "directory"?`},
 	} {
-		t.Run(name, func(t *testing.T) {
-			file := filepath.Join(t.TempDir(), "switchyard.yaml")
-			if err := os.WriteFile(file, []byte(test.config), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			var stdout, stderr bytes.Buffer
-			if code := run([]string{"check", "-c", file}, &stdout, &stderr); code != exitProblems || !strings.Contains(stdout.String(), test.want) {
-				t.Errorf("exit %d\n%s%swant %s", code, &stdout, &stderr, test.want)
-			}
-		})
+		t.Run(name, func(t *testing.T) { wantProblem(t, test.config, test.want) })
+	}
+}
+
+// wantProblem has a configuration checked, and wants a complaint.
+func wantProblem(t *testing.T, config, want string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "switchyard.yaml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run([]string{"check", "-c", file}, &stdout, &stderr); code != exitProblems || !strings.Contains(stdout.String(), want) {
+		t.Errorf("exit %d\n%s%swant %s", code, &stdout, &stderr, want)
 	}
 }
 

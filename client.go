@@ -99,6 +99,13 @@ func post(ctx context.Context, to string, message *adapters.Message) ([]byte, er
 	for name, values := range message.Header {
 		request.Header[name] = values
 	}
+	if len(message.Query) > 0 {
+		query := request.URL.Query()
+		for name, values := range message.Query {
+			query[name] = values
+		}
+		request.URL.RawQuery = query.Encode()
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, withoutURL(err)

@@ -3,8 +3,10 @@ package main
 import (
 	"time"
 
+	"switchyard/adapters/rows"
 	"switchyard/adapters/verify"
 	"switchyard/engine"
+	"switchyard/rules"
 	"switchyard/rules/document"
 )
 
@@ -74,7 +76,27 @@ type connectionConfig struct {
 	WriteKeys     []string      `yaml:"write_keys" required:"true" doc:"The keys that senders post to; two while one is being replaced."`
 	Verify        *verifyConfig `yaml:"verify" doc:"How the sender proves who it is. Without it the write key alone is the credential."`
 	IdentifyUsers bool          `yaml:"identify_users" doc:"Every identify event creates or updates its user, without a rule."`
-	Place         document.Place
+
+	Rows      *rowsConfig              `yaml:"rows" doc:"What becomes of the rows of a reverse-ETL."`
+	Map       *rules.MappingText       `yaml:"map" doc:"Expressions over body and headers that read any JSON."`
+	Schemas   map[string]document.Text `yaml:"schemas" doc:"JSON Schemas of the data of events, by the events' names; files relative to this one."`
+	OnInvalid string                   `yaml:"on_invalid" enum:"quarantine,warn,reject" doc:"What becomes of an event that does not fit its schema. quarantine (the default): logged as invalid; warn: goes on; reject: refused with 400 when it came alone."`
+	Limits    limitsConfig             `yaml:"limits" doc:"What this connection may send, to each process."`
+	Place     document.Place
+}
+
+// rowsConfig is the adapters' own section, with its place.
+type rowsConfig struct {
+	rows.Config
+	Place document.Place
+}
+
+type limitsConfig struct {
+	Rate  float64 `yaml:"rate" doc:"Events a second; more are answered 429 with Retry-After. Default: any number."`
+	Burst int     `yaml:"burst" doc:"How many events may come at once before the rate counts. Default: a second's worth."`
+	Body  int     `yaml:"body" doc:"The most bytes of a request after decompression. Default: 16 MiB."`
+	Batch int     `yaml:"batch" doc:"The most events of a request. Default: 4000."`
+	Place document.Place
 }
 
 // verifyConfig is the adapters' own section, with its place.

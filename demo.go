@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"switchyard/adapters"
+	"switchyard/engine"
 )
 
 // The quickstart travels in the binary, so that the demo needs nothing but it.
@@ -138,7 +139,7 @@ func readStory(file string) ([]step, error) {
 	return story, decoder.Decode(&story)
 }
 
-const rowFormat = "  %-9s %-16s %-10s %s\n"
+const rowFormat = "  %-11s %-16s %-10s %s\n"
 
 // teller plays steps and counts what came of them. An action failed when it is dead, or anything is not as expected.
 type teller struct {
@@ -153,19 +154,19 @@ func (t *teller) play(ctx context.Context, step step) (rows []string, err error)
 	if connection == nil {
 		return nil, fmt.Errorf("the configuration has no connection %q", step.Source)
 	}
-	message, err := adapters.Kinds[connection.Kind].Request(step.Post, connection.verify, time.Now())
+	message, err := adapters.Kinds[connection.Kind].Request(step.Post, connection.settings.Verify, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	if _, err := post(ctx, t.ingest+"/v1/receive/"+connection.writeKeys[0], message); err != nil {
 		return nil, err
 	}
-	ids, err := messageIDs(step.Post)
-	if err != nil || len(ids) != len(step.Expect) {
-		return nil, fmt.Errorf("a step needs one expectation for each event: %d and %d (%v)", len(step.Expect), len(ids), err)
+	events, err := connection.eventsOf(message)
+	if err != nil || len(events) != len(step.Expect) {
+		return nil, fmt.Errorf("a step needs one expectation for each event: %d and %d (%v)", len(step.Expect), len(events), err)
 	}
-	for i, id := range ids {
-		record, err := t.api.settled(ctx, connection.Environment, id)
+	for i, event := range events {
+		record, err := t.api.settled(ctx, connection.Environment, event.MessageID)
 		if err != nil {
 			return nil, err
 		}
@@ -229,20 +230,8 @@ func summaries(actions []actionRecord) []actionSummary {
 	return list
 }
 
-func messageIDs(post json.RawMessage) ([]string, error) {
-	type message struct {
-		MessageID string `json:"messageId"`
-	}
-	var messages []message
-	if trimmed := bytes.TrimSpace(post); len(trimmed) > 0 && trimmed[0] == '{' {
-		post = slices.Concat([]byte("["), post, []byte("]"))
-	}
-	if err := json.Unmarshal(post, &messages); err != nil {
-		return nil, err
-	}
-	ids := make([]string, len(messages))
-	for i, m := range messages {
-		ids[i] = m.MessageID
-	}
-	return ids, nil
+// eventsOf is what the connection makes of a message, for the ids under which its events are on the log.
+func (c *plannedConnection) eventsOf(message *adapters.Message) ([]*engine.Event, error) {
+	batch, err := c.receiver.Receive(message.Received(), time.Now())
+	return batch.Events, err
 }

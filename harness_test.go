@@ -24,6 +24,7 @@ type instance struct {
 	dir           string
 	ingest, admin string
 	log           *logBuffer
+	now           func() time.Time // the clock of the ingest door; nil for the real one
 	stop          func()
 }
 
@@ -70,7 +71,7 @@ func (i *instance) serve(redis string) {
 	i.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	options := serving{
-		file: filepath.Join(i.dir, "switchyard.yaml"), redis: redis, listen: "127.0.0.1:0", adminListen: "127.0.0.1:0",
+		file: filepath.Join(i.dir, "switchyard.yaml"), redis: redis, listen: "127.0.0.1:0", adminListen: "127.0.0.1:0", now: i.now,
 	}
 	logger := slog.New(slog.NewTextHandler(i.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	up, ended := make(chan *server, 1), make(chan error, 1)

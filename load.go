@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -12,7 +13,7 @@ import (
 	"time"
 
 	"switchyard/adapters"
-	"switchyard/adapters/verify"
+	"switchyard/adapters/schema"
 	"switchyard/engine"
 	"switchyard/engine/redislog"
 	"switchyard/httpapi"
@@ -45,7 +46,7 @@ type plannedEnvironment struct {
 type plannedConnection struct {
 	engine.Connection
 	writeKeys []string
-	verify    verify.Config
+	settings  adapters.Settings
 	receiver  *adapters.Receiver
 }
 
@@ -53,6 +54,7 @@ type plannedConnection struct {
 type loader struct {
 	plan     *plan
 	dir      string
+	schemas  map[string]*schema.Schema // by their paths; nil for one that is wrong
 	problems document.Problems
 }
 
@@ -72,7 +74,7 @@ func loadPlan(file string, lookup document.Lookup) (*plan, error) {
 		return nil, err
 	}
 	cfg.withDefaults()
-	l := &loader{dir: filepath.Dir(file), plan: &plan{config: cfg, sets: map[string]*rules.Set{}, files: []string{file}}}
+	l := &loader{dir: filepath.Dir(file), schemas: map[string]*schema.Schema{}, plan: &plan{config: cfg, sets: map[string]*rules.Set{}, files: []string{file}}}
 	l.listeners()
 	l.sources()
 	l.environments()
@@ -160,13 +162,13 @@ func (l *loader) environments() {
 			key: e.Key, partitions: e.Partitions, destination: e.Destination.Kind, policy: l.policy(e.Destination),
 			options: redislog.EnvOptions{Events: retention.Events, Actions: retention.Action, Dedupe: retention.Dedupe},
 		}
+		l.rules(e) // before the connections, which tell vendors what rows the rules use
 		for _, source := range sortedKeys(e.Connections) {
 			if connection := l.connection(e, source, writeKeys); connection != nil {
 				planned.connections = append(planned.connections, connection)
 			}
 		}
 		l.plan.environments = append(l.plan.environments, planned)
-		l.rules(e)
 	}
 }
 
@@ -206,13 +208,13 @@ func (l *loader) connection(e *environmentConfig, source string, writeKeys map[s
 	if !ok {
 		return nil // reported with its source
 	}
-	receiver, err := vendor.Receiver(verifyOf(c))
+	settings, ok := l.settings(e.Key, &c)
+	if !ok {
+		return nil
+	}
+	receiver, err := vendor.Receiver(settings)
 	if err != nil {
-		at := c.Place
-		if c.Verify != nil {
-			at = c.Verify.Place
-		}
-		l.wrong(at, "connection %s: %v", source, err)
+		l.wrong(placeOf(err, &c), "connection %s: %v", source, err)
 		return nil
 	}
 	return &plannedConnection{
@@ -220,24 +222,104 @@ func (l *loader) connection(e *environmentConfig, source string, writeKeys map[s
 			Environment: e.Key, Source: source, Kind: kind, Name: name,
 			IdentifyUsers: c.IdentifyUsers, Verified: c.Verify != nil,
 		},
-		writeKeys: c.WriteKeys, verify: verifyOf(c), receiver: receiver,
+		writeKeys: c.WriteKeys, settings: settings, receiver: receiver,
 	}
 }
 
-func verifyOf(c connectionConfig) verify.Config {
-	if c.Verify == nil {
-		return verify.Config{}
+// settings are what a connection sets for its receiver; ok is false when something of it does not compile.
+func (l *loader) settings(environment string, c *connectionConfig) (settings adapters.Settings, ok bool) {
+	ok = true
+	settings = adapters.Settings{
+		Limits:    adapters.Limits{Rate: c.Limits.Rate, Burst: c.Limits.Burst, Body: c.Limits.Body, Batch: c.Limits.Batch},
+		OnInvalid: c.OnInvalid,
+		Schemas:   map[string]*schema.Schema{},
 	}
-	return c.Verify.Config
+	if c.Verify != nil {
+		settings.Verify = c.Verify.Config
+	}
+	if c.Rows != nil {
+		settings.Rows = c.Rows.Config
+	}
+	if set := l.plan.sets[environment]; set != nil {
+		settings.Objects = set.Objects()
+	}
+	if c.Map != nil {
+		mapping, err := rules.CompileMapping(c.Map, settings.Verify.Header)
+		l.add(err)
+		settings.Map, ok = mapping, err == nil
+	}
+	for _, name := range sortedKeys(c.Schemas) {
+		one := l.schema(c.Schemas[name])
+		ok = ok && one != nil
+		settings.Schemas[name] = one
+	}
+	if len(c.Schemas) == 0 && c.OnInvalid != "" {
+		l.wrong(c.Place, "on_invalid has no effect without schemas; add them or remove it")
+	}
+	return settings, ok
+}
+
+// schema reads a schema file, once, and has it watched, sound or not; nil for one that is not.
+func (l *loader) schema(file document.Text) *schema.Schema {
+	path := l.path(file.Value)
+	if loaded, again := l.schemas[path]; again {
+		return loaded
+	}
+	l.plan.files = append(l.plan.files, path)
+	loaded, err := schema.Load(path)
+	if err != nil {
+		l.schemaProblems(file, err)
+		loaded = nil
+	} else {
+		l.plan.files = append(l.plan.files, loaded.Files()...)
+	}
+	l.schemas[path] = loaded
+	return loaded
+}
+
+// schemaProblems are reported where they are, and those of a file that can not be read where it is named.
+func (l *loader) schemaProblems(file document.Text, err error) {
+	problems := schema.Problems{{Message: err.Error()}}
+	errors.As(err, &problems)
+	for _, p := range problems {
+		if p.Line == 0 {
+			l.wrong(file.Place(), "%v", p)
+			continue
+		}
+		l.problems = append(l.problems, document.Problem{
+			File: p.File, Line: p.Line, Col: p.Col, Message: strings.TrimPrefix(p.Pointer+": "+p.Message, ": "),
+		})
+	}
+}
+
+// path is a file as the configuration names it, relative to its own folder.
+func (l *loader) path(file string) string {
+	if filepath.IsAbs(file) {
+		return file
+	}
+	return filepath.Join(l.dir, file)
+}
+
+// placeOf is the section of a connection that an error of its receiver is about; such an error begins with its name.
+func placeOf(err error, c *connectionConfig) document.Place {
+	section, _, _ := strings.Cut(err.Error(), ":")
+	switch {
+	case section == "verify" && c.Verify != nil:
+		return c.Verify.Place
+	case section == "rows" && c.Rows != nil:
+		return c.Rows.Place
+	case section == "map" && c.Map != nil:
+		return c.Map.Place
+	case section == "limits":
+		return c.Limits.Place
+	}
+	return c.Place
 }
 
 func (l *loader) rules(e *environmentConfig) {
 	var paths []string
 	for _, pattern := range e.Rules {
-		absolute := pattern.Value
-		if !filepath.IsAbs(absolute) {
-			absolute = filepath.Join(l.dir, absolute)
-		}
+		absolute := l.path(pattern.Value)
 		l.plan.patterns = append(l.plan.patterns, absolute)
 		found, err := filepath.Glob(absolute)
 		switch {
@@ -292,7 +374,9 @@ func (p *plan) info(book *rules.Book) []httpapi.EnvironmentInfo {
 		for _, c := range environment.connections {
 			infos[i].Connections = append(infos[i].Connections, httpapi.ConnectionInfo{
 				Source: c.Source, Name: c.Name, Kind: c.Kind, WriteKeys: masked(c.writeKeys),
-				Verified: c.Verified, Scheme: c.verify.Scheme, IdentifyUsers: c.IdentifyUsers,
+				Verified: c.Verified, Scheme: c.settings.Verify.Scheme, IdentifyUsers: c.IdentifyUsers,
+				Mapped: c.settings.Map != nil, Schemas: sortedKeys(c.settings.Schemas), OnInvalid: c.settings.OnInvalid,
+				Rate: c.settings.Limits.Rate,
 			})
 		}
 	}

@@ -13,11 +13,14 @@ import (
 )
 
 func send(args []string, stdout, stderr io.Writer) error {
-	flags := newFlags("send", "--to URL --kind KIND [--secret SECRET] EVENT.json", stderr)
+	flags := newFlags("send", "--to URL --kind KIND [--secret SECRET] EVENT.json\n\nFor hightouch, census and polytomic the file may hold a row, a list of rows, or {\"object\": \"invoice\", \"rows\": […]}.", stderr)
 	to := flags.String("to", "", "the `URL` to post to, such as http://127.0.0.1:8080/v1/receive/WRITE_KEY")
 	kind := flags.String("kind", "http", "the vendor to send as: "+strings.Join(adapters.Names(), ", "))
 	secret := flags.String("secret", os.Getenv("SWITCHYARD_SECRET"), "the `secret` to sign with (or SWITCHYARD_SECRET, which other users of this machine can not see); none for an unverified connection")
-	scheme := flags.String("scheme", "", "how to prove it, where the vendor knows more than one `way`: basic, bearer, standard-webhooks")
+	proof := verify.Config{}
+	flags.StringVar(&proof.Scheme, "scheme", "", "how to prove it, where the vendor knows more than one `way`: "+strings.Join(verify.Schemes(), ", "))
+	flags.StringVar(&proof.Header, "header", "", "the header's `name`, for the schemes header and hmac")
+	flags.StringVar(&proof.Parameter, "parameter", "", "the query parameter's `name`, for the scheme query")
 	files, err := parse(flags, args, "EVENT.json")
 	if err != nil {
 		return err
@@ -33,7 +36,7 @@ func send(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	message, err := vendor.Request(event, sendingConfig(vendor, *scheme, *secret), time.Now())
+	message, err := vendor.Request(event, sendingConfig(vendor, proof, *secret), time.Now())
 	if err != nil {
 		return usageError{err}
 	}
@@ -47,14 +50,16 @@ func send(args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-func sendingConfig(vendor adapters.Kind, scheme, secret string) verify.Config {
+// sendingConfig is the proof asked for, or the vendor's best; none without a secret.
+func sendingConfig(vendor adapters.Kind, proof verify.Config, secret string) verify.Config {
 	if secret == "" {
 		return verify.Config{}
 	}
-	if scheme == "" {
-		scheme = vendor.Schemes[0]
+	if proof.Scheme == "" {
+		proof.Scheme = vendor.Schemes[0]
 	}
-	return verify.Config{Scheme: scheme, Secrets: []string{secret}}
+	proof.Secrets = []string{secret}
+	return proof
 }
 
 // readEvent reads a file, or standard input for -.

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"switchyard/rules/document"
 )
@@ -18,6 +19,8 @@ type serving struct {
 	file, redis, level, format string
 	// listen and adminListen take the place of the configuration's; "" leaves them.
 	listen, adminListen string
+	// now is the clock of the ingest door; nil for the real one.
+	now func() time.Time
 }
 
 func serve(args []string, _, stderr io.Writer) error {
@@ -59,6 +62,7 @@ func runServer(ctx context.Context, options serving, logger *slog.Logger, starte
 	if err != nil {
 		return err
 	}
+	s.now = options.now
 	defer s.stop()
 	// Asked for before anybody knows that we are up: a SIGHUP that finds nobody ends the process.
 	hangup := make(chan os.Signal, 1)

@@ -38,6 +38,7 @@ type server struct {
 
 	ingest, admin listening
 	draining      atomic.Bool
+	now           func() time.Time // of the ingest door; nil for the real one
 }
 
 // newServer opens the store and makes everything that does not depend on the plan. It waits for a Redis that is away,
@@ -187,7 +188,7 @@ func (s *server) readable() httpapi.Log {
 func (s *server) listenIngest() error {
 	return s.ingest.start(s.plan.Load().config.Listen.Value, httpapi.NewIngest(httpapi.IngestOptions{
 		Doors: s.doors, Acceptor: &engine.Acceptor{Metrics: s.metrics}, Metrics: s.metrics, Logger: s.logger,
-		WriteKeyOf: spec.WriteKeyOf,
+		WriteKeyOf: spec.WriteKeyOf, Now: s.now,
 	}))
 }
 

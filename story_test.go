@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"switchyard/adapters"
 )
 
 const bareSignup = `{"type":"track","event":"user-signed-up","userId":"sam10","messageId":"%s","properties":{"recipients":["sam10"],"plan":"pro"}}`
@@ -64,23 +67,55 @@ func TestSignup(t *testing.T) {
 
 func TestQuickstart(t *testing.T) {
 	onBothStores(t, func(t *testing.T, redis string) {
-		files := map[string]string{}
-		for _, name := range []string{"switchyard.yaml", "story.json", "rules/welcome.yaml", "rules/billing.yaml"} {
-			text, err := quickstart.ReadFile("examples/quickstart/" + name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			files[name] = string(text)
-		}
-		i := start(t, redis, files)
+		i := start(t, redis, quickstartFiles(t))
 		var out bytes.Buffer
 		if err := tell(t.Context(), i.server, i.dir, &out); err != nil {
 			t.Fatalf("%v\n%s", err, &out)
 		}
-		if want := "demo: 10 events, 7 actions succeeded, 0 failed\n"; !strings.HasSuffix(out.String(), want) {
+		if want := "demo: 19 events, 15 actions succeeded, 0 failed\n"; !strings.HasSuffix(out.String(), want) {
 			t.Errorf("the demo ends with\n%s\nwant %s", &out, want)
 		}
 	})
+}
+
+// quickstartFiles is the quickstart as the binary carries it.
+func quickstartFiles(t *testing.T) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	const root = "examples/quickstart"
+	err := fs.WalkDir(quickstart, root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := quickstart.ReadFile(path)
+		files[strings.TrimPrefix(path, root+"/")] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// The demo has something of every kind of source.
+func TestTheQuickstartShowsEveryKind(t *testing.T) {
+	plan, err := loadPlan("examples/quickstart/switchyard.yaml", func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	story, err := readStory("examples/quickstart/story.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]bool{}
+	for _, step := range story {
+		told[(&teller{plan: plan}).connection(step.Source).Kind] = true
+	}
+	for _, kind := range adapters.Names() {
+		if !told[kind] {
+			t.Errorf("the story has nothing of %s", kind)
+		}
+	}
 }
 
 func TestDemoOnce(t *testing.T) {
@@ -221,14 +256,8 @@ rules:
 
 // A story that does not come out as told ends the demo with a failure, with or without --once.
 func TestTheDemoNoticesWhatIsNotAsExpected(t *testing.T) {
-	files := map[string]string{}
-	for _, name := range []string{"switchyard.yaml", "story.json", "rules/welcome.yaml", "rules/billing.yaml"} {
-		text, err := quickstart.ReadFile("examples/quickstart/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[name] = strings.Replace(string(text), `recipients: properties.recipients`, `recipients: '["nobody"]'`, 1)
-	}
+	files := quickstartFiles(t)
+	files["rules/welcome.yaml"] = strings.Replace(files["rules/welcome.yaml"], `recipients: properties.recipients`, `recipients: '["nobody"]'`, 1)
 	i := start(t, "embedded", files)
 	var out bytes.Buffer
 	if err := tell(t.Context(), i.server, i.dir, &out); !errors.Is(err, errFound) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,7 +14,14 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/adapters/census"
+	"switchyard/adapters/freshpaint"
+	"switchyard/adapters/hightouch"
 	generic "switchyard/adapters/http"
+	"switchyard/adapters/jitsu"
+	"switchyard/adapters/polytomic"
+	"switchyard/adapters/rows"
+	"switchyard/adapters/rudderstack"
 	"switchyard/adapters/segment"
 	"switchyard/adapters/spec"
 	"switchyard/adapters/verify"
@@ -22,28 +30,42 @@ import (
 
 // Kinds is every vendor, by the kind that a source is configured with.
 var Kinds = map[string]Kind{
-	"segment": {Decode: segment.Decode, Encode: segment.Encode, Schemes: segment.Schemes},
-	"http":    {Decode: generic.Decode, Encode: generic.Encode, Schemes: generic.Schemes},
+	"segment":     {Decode: messages(segment.Decode), Encode: segment.Encode, Schemes: segment.Schemes},
+	"rudderstack": {Decode: messages(rudderstack.Decode), Encode: rudderstack.Encode, Schemes: rudderstack.Schemes, Templated: true},
+	"jitsu":       {Decode: jitsu.Decode, Encode: jitsu.Encode, Schemes: jitsu.Schemes, Rows: true, Refuse: jitsu.Refuse},
+	"freshpaint":  {Decode: messages(freshpaint.Decode), Encode: freshpaint.Encode, Schemes: freshpaint.Schemes},
+	"hightouch":   {Decode: hightouch.Decode, Encode: hightouch.Encode, Schemes: hightouch.Schemes, Rows: true, Templated: true},
+	"census":      {Decode: census.Decode, Encode: census.Encode, Schemes: census.Schemes, Rows: true, Templated: true, Tidy: census.Tidy},
+	"polytomic":   {Decode: polytomic.Decode, Encode: polytomic.Encode, Schemes: polytomic.Schemes, Rows: true},
+	"http":        {Decode: messages(generic.Decode), Encode: generic.Encode, Schemes: generic.Schemes, Templated: true},
 }
 
 // Names are the kinds, sorted.
-func Names() []string {
-	names := make([]string, 0, len(Kinds))
-	for name := range Kinds {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func Names() []string { return slices.Sorted(maps.Keys(Kinds)) }
 
 // Kind is one vendor.
 type Kind struct {
 	// Decode makes events of a request to the vendor's webhook; its errors are *engine.BadRequest. The request is lent.
-	Decode func(req *engine.Request, opts spec.Options) (engine.Batch, error)
+	Decode func(req *engine.Request, opts rows.Options) (engine.Batch, error)
 	// Encode makes the body and the headers with which the vendor would post an event; signatures are added to it.
 	Encode func(event []byte) (http.Header, []byte, error)
 	// Schemes are the schemes of package verify that the vendor can be configured to send, the best first.
 	Schemes []string
+
+	// Rows is true for a vendor that sends rows, which a connection may have its own say on.
+	Rows bool
+	// Templated is true for a vendor whose users decide what the body is, which a connection's map can read.
+	Templated bool
+	// Tidy mends what the vendor is known to send broken, once it is verified; nil for nothing. What is sound comes back
+	// as it is.
+	Tidy func(body []byte) []byte
+	// Refuse says what of a verification the vendor can not send, beside the scheme; nil for nothing.
+	Refuse func(cfg verify.Config) error
+}
+
+// messages makes the Decode of a vendor that sends no rows.
+func messages(decode func(*engine.Request, spec.Options) (engine.Batch, error)) func(*engine.Request, rows.Options) (engine.Batch, error) {
+	return func(req *engine.Request, opts rows.Options) (engine.Batch, error) { return decode(req, opts.Options) }
 }
 
 // Check reports what is wrong with the verification of a connection: a scheme that this vendor can not send, or one that
@@ -58,54 +80,17 @@ func (k Kind) Check(cfg verify.Config) error {
 	return k.sends(cfg)
 }
 
+// sends reports a verification that this vendor can not send.
 func (k Kind) sends(cfg verify.Config) error {
-	if !cfg.IsZero() && !slices.Contains(k.Schemes, cfg.Scheme) {
+	switch {
+	case cfg.IsZero():
+		return nil
+	case !slices.Contains(k.Schemes, cfg.Scheme):
 		return fmt.Errorf("verify: this kind of source does not send scheme %s; use %s", cfg.Scheme, strings.Join(k.Schemes, " or "))
+	case k.Refuse != nil:
+		return k.Refuse(cfg)
 	}
 	return nil
-}
-
-// Receiver verifies and decodes the requests of one connection.
-type Receiver struct {
-	kind     Kind
-	verifier *verify.Verifier
-}
-
-// Receiver builds the receiver of a connection, or returns the error of Check.
-func (k Kind) Receiver(cfg verify.Config) (*Receiver, error) {
-	if err := k.Check(cfg); err != nil {
-		return nil, err
-	}
-	verifier := verify.None()
-	if !cfg.IsZero() {
-		var err error
-		if verifier, err = verify.New(cfg); err != nil {
-			return nil, err
-		}
-	}
-	return &Receiver{kind: k, verifier: verifier}, nil
-}
-
-// Receive makes events of a request to the vendor's webhook. Its errors are *engine.Unauthorized and *engine.BadRequest.
-func (r *Receiver) Receive(req *engine.Request, now time.Time) (engine.Batch, error) {
-	return r.receive(req, now, "")
-}
-
-// ReceiveCall does the same for a call of a Segment-compatible SDK, /v1/track and the like: the call is the type of the
-// messages that have none, but for batch, whose messages each have their own.
-func (r *Receiver) ReceiveCall(call string, req *engine.Request, now time.Time) (engine.Batch, error) {
-	if call == "batch" {
-		call = ""
-	}
-	return r.receive(req, now, call)
-}
-
-func (r *Receiver) receive(req *engine.Request, now time.Time, defaultType string) (engine.Batch, error) {
-	coverage, err := r.verifier.Verify(req, now)
-	if err != nil {
-		return engine.Batch{}, err
-	}
-	return r.kind.Decode(req, spec.Options{Now: now, Coverage: coverage, DefaultType: defaultType})
 }
 
 // Message is a request without its address.
@@ -114,6 +99,20 @@ type Message struct {
 	Header http.Header
 	Query  url.Values
 	Body   []byte
+}
+
+// Received is the message as its receiver gets it.
+func (m *Message) Received() *engine.Request {
+	return &engine.Request{
+		Method: m.Method, Body: m.Body, Header: m.Header.Get, Query: m.Query.Get,
+		Headers: func() map[string]string {
+			headers := make(map[string]string, len(m.Header))
+			for name, values := range m.Header {
+				headers[strings.ToLower(name)] = values[0]
+			}
+			return headers
+		},
+	}
 }
 
 // Request is how the vendor would send an event to a connection with this verification. A scheme that sends an id of the

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/adapters/verify"
 	"switchyard/engine"
 )
 
@@ -28,6 +27,8 @@ type outcome struct {
 	BadRequest   *engine.BadRequest   `json:"bad_request,omitempty"`
 	Single       bool                 `json:"single,omitempty"`
 	Events       []view               `json:"events,omitempty"`
+	// Answer is the vendor's own reply once all events are stored.
+	Answer any `json:"answer,omitempty"`
 }
 
 // view is an event as a golden file shows it.
@@ -39,14 +40,16 @@ type view struct {
 	Timestamp    time.Time           `json:"timestamp"`
 	Verification engine.Verification `json:"verification"`
 	Data         json.RawMessage     `json:"data,omitempty"`
+	Traits       json.RawMessage     `json:"traits,omitempty"`
 	Context      json.RawMessage     `json:"context,omitempty"`
 	Original     json.RawMessage     `json:"original"`
 	Invalid      string              `json:"invalid,omitempty"`
 	Notes        []string            `json:"notes,omitempty"`
+	DedupeFor    string              `json:"dedupe_for,omitempty"`
 }
 
-// TestGolden posts each kind's fixtures, testdata/NAME.in.http with the verification of NAME.verify.json, and compares
-// what becomes of them with NAME.out.json.
+// TestGolden posts each kind's fixtures, testdata/NAME.in.http with the verification of NAME.verify.json and the rows of
+// NAME.rows.json, and compares what becomes of them with NAME.out.json.
 func TestGolden(t *testing.T) {
 	for _, kind := range Names() {
 		inputs, err := filepath.Glob(kind + "/testdata/*.in.http")
@@ -61,7 +64,10 @@ func TestGolden(t *testing.T) {
 }
 
 func checkGolden(t *testing.T, kind Kind, name string) {
-	receiver, err := kind.Receiver(configOf(t, name+".verify.json"))
+	settings := Settings{Objects: []engine.Object{{Name: "invoice", Fields: []engine.Field{{Name: "amount", Type: "number"}}}}}
+	read(t, name+".verify.json", &settings.Verify)
+	read(t, name+".rows.json", &settings.Rows)
+	receiver, err := kind.Receiver(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,22 +87,25 @@ func checkGolden(t *testing.T, kind Kind, name string) {
 	}
 }
 
-func configOf(t *testing.T, file string) (cfg verify.Config) {
+// read fills what into points to from a file, if there is one.
+func read(t *testing.T, file string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		return cfg
+		return
 	}
 	if err == nil {
 		decoder := json.NewDecoder(bytes.NewReader(text))
 		decoder.DisallowUnknownFields()
-		err = decoder.Decode(&cfg)
+		err = decoder.Decode(into)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cfg
 }
+
+// cutHead parts a fixture at the empty line between its headers and its body.
+func cutHead(text []byte) (head, body []byte, found bool) { return bytes.Cut(text, []byte("\n\n")) }
 
 // requestOf reads a fixture: the method, the headers, an empty line, and the body to the end of the file.
 func requestOf(t *testing.T, file string) *engine.Request {
@@ -105,7 +114,7 @@ func requestOf(t *testing.T, file string) *engine.Request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, body, _ := bytes.Cut(text, []byte("\n\n"))
+	head, body, _ := cutHead(text)
 	method, fields, _ := bytes.Cut(head, []byte("\n"))
 	header, err := textproto.NewReader(bufio.NewReader(bytes.NewReader(append(fields, "\n\n"...)))).ReadMIMEHeader()
 	if err != nil {
@@ -115,7 +124,8 @@ func requestOf(t *testing.T, file string) *engine.Request {
 }
 
 func request(method string, header http.Header, body []byte) *engine.Request {
-	return &engine.Request{Method: method, Body: body, Header: header.Get, Query: func(string) string { return "" }}
+	message := Message{Method: method, Header: header, Body: body}
+	return message.Received()
 }
 
 func outcomeOf(t *testing.T, batch engine.Batch, err error) []byte {
@@ -125,8 +135,16 @@ func outcomeOf(t *testing.T, batch engine.Batch, err error) []byte {
 		t.Fatalf("error %v is none of ours", err)
 	}
 	for _, e := range batch.Events {
-		seen.Events = append(seen.Events, view{e.Type, e.Name, e.UserID, e.MessageID, e.Timestamp, e.Verification, e.Data,
-			e.Context, e.Original, e.Invalid, e.Notes})
+		one := view{e.Type, e.Name, e.UserID, e.MessageID, e.Timestamp, e.Verification, e.Data,
+			e.Traits, e.Context, e.Original, e.Invalid, e.Notes, ""}
+		if e.DedupeFor > 0 {
+			one.DedupeFor = e.DedupeFor.String()
+		}
+		seen.Events = append(seen.Events, one)
+		e.ID = "stored"
+	}
+	if batch.Answer != nil {
+		seen.Answer = batch.Answer()
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -136,4 +154,13 @@ func outcomeOf(t *testing.T, batch engine.Batch, err error) []byte {
 		t.Fatal(err)
 	}
 	return text.Bytes()
+}
+
+func encodeJSON(t *testing.T, value any) []byte {
+	t.Helper()
+	doc, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
 }

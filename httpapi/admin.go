@@ -61,6 +61,13 @@ type ConnectionInfo struct {
 	Verified      bool     `json:"verified"`
 	Scheme        string   `json:"scheme"`
 	IdentifyUsers bool     `json:"identify_users"`
+	// Mapped is true when expressions of its own read the bodies.
+	Mapped bool `json:"mapped"`
+	// Schemas are the names of the events whose data is checked.
+	Schemas   []string `json:"schemas"`
+	OnInvalid string   `json:"on_invalid,omitempty"`
+	// Rate is the events a second that it may send to each process; 0 for any number.
+	Rate float64 `json:"rate,omitempty"`
 }
 
 // AdminOptions are what the admin listener works with.

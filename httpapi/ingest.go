@@ -58,7 +58,9 @@ func NewIngest(options IngestOptions) *fiber.App {
 		app.Post(path, fromPages, call)
 	}
 	for _, call := range calls {
-		serve("/v1/"+call, in.call(call, in.segmentKey, func(jitsuReply) any { return callReply{true} }))
+		for _, path := range []string{"/v1/" + call, "/v1/" + call[:1]} { // analytics.js posts to the first letter
+			serve(path, in.call(call, in.segmentKey, func(jitsuReply) any { return callReply{true} }))
+		}
 		for _, path := range []string{"/api/s/", "/api/s/s2s/"} {
 			serve(path+call, in.call(call, in.jitsuKey, func(r jitsuReply) any { return r }))
 		}
@@ -239,14 +241,14 @@ func basicUser(c *fiber.Ctx) string {
 }
 
 // accept verifies, decodes and stores. One bad event in a list is stored as invalid and does not fail the others; one
-// that came alone is refused.
+// that came alone is refused, unless its connection keeps what does not fit its schema.
 func (in *ingest) accept(c *fiber.Ctx, door *Door, body []byte, receive func(*engine.Request, time.Time) (engine.Batch, error)) (engine.Batch, engine.Receipt, error) {
 	now := in.Now()
 	batch, err := receive(requestOf(c, body), now)
 	if err != nil {
 		return batch, engine.Receipt{}, err
 	}
-	if batch.Single && len(batch.Events) == 1 && batch.Events[0].Invalid != "" {
+	if batch.Single && len(batch.Events) == 1 && batch.Events[0].Invalid != "" && batch.Events[0].Violations == nil {
 		return batch, engine.Receipt{}, &engine.BadRequest{Code: "invalid_event", Message: batch.Events[0].Invalid}
 	}
 	receipt, err := in.Acceptor.Accept(c.UserContext(), door.Log, door.Connection, batch.Events, now)

@@ -38,6 +38,8 @@ func TestPagesMayCallAsAnSDKDoes(t *testing.T) {
 		"/v1/batch":        "authorization,content-type,anonymousid", // RudderStack's
 		"/v1/track":        "authorization,content-type",
 		"/v1/identify":     "content-type",
+		"/v1/t":            "content-type", // analytics.js
+		"/v1/b":            "content-type",
 		"/api/s/page":      "content-type,x-write-key,x-enable-debug,x-ip-policy", // Jitsu's
 		"/api/s/s2s/track": "content-type,x-write-key",
 	} {

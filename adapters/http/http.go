@@ -15,8 +15,8 @@ import (
 	"switchyard/engine"
 )
 
-// Schemes are all but Segment's own: a sender that we do not know may do any of them.
-var Schemes = []string{verify.StandardWebhooks, verify.HMAC, verify.Bearer, verify.Basic, verify.Header}
+// Schemes are all but the vendors' own: a sender that we do not know may do any of them.
+var Schemes = []string{verify.StandardWebhooks, verify.HMAC, verify.Bearer, verify.Basic, verify.Header, verify.Query}
 
 // idHeaders name the message for a sender that does not do so in the body, the nearest to a standard first: Standard
 // Webhooks, Svix's name for the same, and the draft of the IETF (draft-ietf-httpapi-idempotency-key-header).
@@ -30,9 +30,7 @@ func Decode(req *engine.Request, opts spec.Options) (engine.Batch, error) {
 	if err != nil {
 		return engine.Batch{}, err
 	}
-	if id := requestID(req); id != "" {
-		name(batch, id)
-	}
+	name(batch, requestID(req))
 	return batch, nil
 }
 
@@ -45,10 +43,11 @@ func requestID(req *engine.Request) string {
 	return ""
 }
 
+// name gives the events of a request its id, where they have none of their own.
 func name(batch engine.Batch, id string) {
 	for i, event := range batch.Events {
 		switch {
-		case event.MessageID != "":
+		case event.MessageID != "" || id == "":
 		case batch.Single:
 			event.MessageID = id
 		default:

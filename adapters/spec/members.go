@@ -199,7 +199,9 @@ func clip(text []byte, size int) string {
 
 // KindOf names the type of a checked JSON value for people, with its article.
 func KindOf(value json.RawMessage) string {
-	switch value[0] {
+	switch engine.KindOf(value) {
+	case 0:
+		return "nothing"
 	case '{':
 		return "an object"
 	case '[':

@@ -84,18 +84,27 @@ func (r *reading) readType() string {
 	return r.otherType(raw)
 }
 
+// TypeOf is a type of message, in whatever case it is written.
+func TypeOf(text string) (known string, ok bool) {
+	i := slices.Index(types, strings.ToLower(text))
+	if i < 0 {
+		return "", false
+	}
+	return types[i], true
+}
+
 // otherType takes a type in another case or with escapes.
 func (r *reading) otherType(raw json.RawMessage) string {
 	text, _ := engine.StringOf(raw)
-	lower := strings.ToLower(text)
-	if !slices.Contains(types, lower) {
-		r.fail("type %s is not one of %s", shown(raw), strings.Join(types, ", "))
+	known, ok := TypeOf(text)
+	if !ok {
+		r.fail("type %s is not one of %s", Shown(raw), strings.Join(types, ", "))
 		return ""
 	}
-	if text != lower {
-		r.note("type %s was read as %s", shown(raw), lower)
+	if text != known {
+		r.note("type %s was read as %s", Shown(raw), known)
 	}
-	return types[slices.Index(types, lower)]
+	return known
 }
 
 // id is an opaque text; a number keeps its digits as they were sent.
@@ -124,9 +133,10 @@ func (r *reading) messageID() string {
 	return id
 }
 
-// ID is an opaque id: the text of a checked JSON string, or a number's digits as they were sent.
+// ID is an opaque id: the text of a checked JSON string, or a number's digits as they were sent; ok is false
+// for anything else, and for nil.
 func ID(raw json.RawMessage) (id string, ok bool) {
-	if c := raw[0]; c == '-' || c >= '0' && c <= '9' {
+	if c := engine.KindOf(raw); c == '-' || c >= '0' && c <= '9' {
 		return string(raw), true
 	}
 	return engine.StringOf(raw)
@@ -216,8 +226,8 @@ func (r *reading) pageName() string {
 	return name
 }
 
-// shown is a value as it was sent, short enough for a sentence.
-func shown(raw json.RawMessage) string {
+// Shown is a value as it was sent, short enough for a sentence.
+func Shown(raw json.RawMessage) string {
 	const most = 80
 	if len(raw) <= most {
 		return string(raw)

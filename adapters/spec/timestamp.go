@@ -32,11 +32,11 @@ func (r *reading) readTimestamp() {
 		}
 		at, ok := Time(raw)
 		if !ok {
-			bad = append(bad, memberNames[member]+" "+shown(raw)+" is not a time")
+			bad = append(bad, memberNames[member]+" "+Shown(raw)+" is not a time")
 			continue
 		}
 		if r.Ahead(at) {
-			bad = append(bad, memberNames[member]+" "+shown(raw)+" is more than a day ahead")
+			bad = append(bad, memberNames[member]+" "+Shown(raw)+" is more than a day ahead")
 		} else {
 			r.event.Timestamp, used = at, memberNames[member]
 		}
@@ -51,9 +51,9 @@ func (r *reading) readTimestamp() {
 // as strings, unix seconds or milliseconds as numbers.
 func Time(raw json.RawMessage) (time.Time, bool) {
 	at, ok := time.Time{}, false
-	if raw[0] == '"' {
+	if c := engine.KindOf(raw); c == '"' {
 		at, ok = textTime(raw)
-	} else if raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' {
+	} else if c == '-' || c >= '0' && c <= '9' {
 		at, ok = unixTime(string(raw))
 	}
 	at = at.UTC()

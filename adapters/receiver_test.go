@@ -1,0 +1,196 @@
+package adapters
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/adapters/rows"
+	"switchyard/adapters/verify"
+	"switchyard/engine"
+)
+
+// messagesOf is a Mapper that finds the messages it was made with.
+type messagesOf struct {
+	messages []engine.Mapped
+	splits   bool
+	err      error
+}
+
+func (m messagesOf) Map(*engine.Request, int) ([]engine.Mapped, error) { return m.messages, m.err }
+func (m messagesOf) Splits() bool                                      { return m.splits }
+
+func receive(t *testing.T, kind string, settings Settings, body string) (engine.Batch, error) {
+	t.Helper()
+	receiver, err := Kinds[kind].Receiver(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return receiver.Receive(request("POST", http.Header{"Webhook-Id": {"w-1"}}, []byte(body)), noon)
+}
+
+func TestSettingsThatAKindCanNotHave(t *testing.T) {
+	for want, settings := range map[string]struct {
+		kind string
+		Settings
+	}{
+		"rows: this kind":        {"segment", Settings{Rows: rows.Config{As: rows.AsRecord}}},
+		"map: this kind":         {"polytomic", Settings{Map: messagesOf{}}},
+		"rows: dedupe":           {"census", Settings{Rows: rows.Config{Dedupe: -1}}},
+		"limits: burst":          {"http", Settings{Limits: Limits{Burst: 1}}},
+		"verify: this kind":      {"polytomic", Settings{Verify: verify.Config{Scheme: verify.HMAC, Header: "X", Secrets: []string{"s"}}}},
+		"verify: the secret at ": {"jitsu", Settings{Verify: verify.Config{Scheme: verify.Bearer, Secrets: []string{"s:t"}}}},
+	} {
+		if _, err := Kinds[settings.kind].Receiver(settings.Settings); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("error %v, want one that begins with %s", err, want)
+		}
+	}
+}
+
+func TestMappedMessages(t *testing.T) {
+	original := []byte(`{"o":1}`)
+	for name, test := range map[string]struct {
+		mapped  engine.Mapped
+		invalid string
+		check   func(e *engine.Event) bool
+	}{
+		"a track unless said otherwise": {mapped: engine.Mapped{Name: "paid", UserID: 7, MessageID: "m", Data: map[string]any{"a": "<&>"}},
+			check: func(e *engine.Event) bool {
+				return e.Type == "track" && e.Name == "paid" && e.UserID == "7" && e.MessageID == "m" && string(e.Data) == `{"a":"<&>"}` && string(e.Properties) == string(e.Data)
+			}},
+		"the headers name what the map does not": {mapped: engine.Mapped{Name: "paid"}, check: func(e *engine.Event) bool { return e.MessageID == "w-1" }},
+		"an identify has traits": {mapped: engine.Mapped{Type: "Identify", UserID: "u", Data: map[string]any{"a": 1}},
+			check: func(e *engine.Event) bool {
+				return e.Type == "identify" && e.Name == "identify" && string(e.Traits) == `{"a":1}`
+			}},
+		"a record": {mapped: engine.Mapped{Type: "record", Name: "invoice", Data: map[string]any{}},
+			check: func(e *engine.Event) bool { return e.Type == "record" && e.Name == "invoice" }},
+		"unix seconds": {mapped: engine.Mapped{Name: "n", Timestamp: 1714561200}, check: func(e *engine.Event) bool { return e.Timestamp.Equal(noon.Add(-time.Hour)) }},
+		"a time":       {mapped: engine.Mapped{Name: "n", Timestamp: noon.Add(-time.Minute)}, check: func(e *engine.Event) bool { return e.Timestamp.Equal(noon.Add(-time.Minute)) }},
+		"no time":      {mapped: engine.Mapped{Name: "n", Timestamp: "soon"}, check: func(e *engine.Event) bool { return e.Timestamp.Equal(noon) && noted(e, `"soon" is not a time`) }},
+		"the future":   {mapped: engine.Mapped{Name: "n", Timestamp: "2030-01-01T00:00:00Z"}, check: func(e *engine.Event) bool { return e.Timestamp.Equal(noon) && noted(e, "day ahead") }},
+
+		"no name":          {mapped: engine.Mapped{}, invalid: "no name"},
+		"an unknown type":  {mapped: engine.Mapped{Type: "trakc", Name: "n"}, invalid: `"trakc"`},
+		"a type of a type": {mapped: engine.Mapped{Type: 5, Name: "n"}, invalid: "none of ours"},
+		"a list of ids":    {mapped: engine.Mapped{Name: "n", UserID: []any{"a"}}, invalid: "user_id a list"},
+		"data of a text":   {mapped: engine.Mapped{Name: "n", Data: "x"}, invalid: "data a string"},
+		"a failure":        {mapped: engine.Mapped{Err: errors.New("switchyard.yaml:1:2: no")}, invalid: "switchyard.yaml:1:2: no"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.mapped.Original = original
+			batch, err := receive(t, "http", Settings{Map: messagesOf{messages: []engine.Mapped{test.mapped}}}, "{}")
+			if err != nil || len(batch.Events) != 1 || !batch.Single {
+				t.Fatalf("%+v, error %v", batch, err)
+			}
+			e := batch.Events[0]
+			if test.invalid != "" && !strings.Contains(e.Invalid, test.invalid) || test.invalid == "" && (e.Invalid != "" || !test.check(e)) {
+				t.Errorf("%+v\ndata %s", e, e.Data)
+			}
+			if string(e.Original) != string(original) {
+				t.Errorf("the original is %s", e.Original)
+			}
+		})
+	}
+}
+
+func TestAMapThatSplits(t *testing.T) {
+	two := []engine.Mapped{{Name: "a"}, {Name: "b", MessageID: "own"}}
+	batch, err := receive(t, "rudderstack", Settings{Map: messagesOf{messages: two, splits: true}}, "{}")
+	if err != nil || batch.Single || batch.Events[0].MessageID != "w-1#0" || batch.Events[1].MessageID != "own" {
+		t.Errorf("%+v, error %v", batch, err)
+	}
+	refused := &engine.BadRequest{Code: "not_a_list"}
+	if _, err := receive(t, "http", Settings{Map: messagesOf{err: refused}}, "{}"); err != error(refused) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestTheRateOfAConnection(t *testing.T) {
+	receiver, err := Kinds["http"].Receiver(Settings{Limits: Limits{Rate: 2, Burst: 4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(after time.Duration, body string) time.Duration {
+		_, err := receiver.Receive(request("POST", nil, []byte(body)), noon.Add(after))
+		var throttled *engine.Throttled
+		if err != nil && !errors.As(err, &throttled) {
+			t.Fatal(err)
+		}
+		if throttled == nil {
+			return 0
+		}
+		return throttled.Wait
+	}
+	one := `{"event":"e"}`
+	five := "[" + strings.Repeat(one+",", 4) + one + "]"
+	for _, step := range []struct {
+		after time.Duration
+		body  string
+		wait  time.Duration
+	}{
+		{0, one, 0}, {0, one, 0}, {0, one, 0}, {0, one, 0}, // the burst
+		{0, one, 500 * time.Millisecond},
+		{250 * time.Millisecond, one, 250 * time.Millisecond},
+		{500 * time.Millisecond, one, 0},
+		{500 * time.Millisecond, one, 500 * time.Millisecond},
+		{time.Minute, five, 0}, // more than the burst, and taken
+		{time.Minute, one, time.Second},
+		{time.Minute + time.Second, one, 0},
+		{time.Minute + 100*time.Second, five, 0}, // what was saved up is no more than the burst
+		{time.Minute + 100*time.Second, one, time.Second},
+	} {
+		if wait := send(step.after, step.body); wait != step.wait {
+			t.Errorf("after %s: wait %s, want %s", step.after, wait, step.wait)
+		}
+	}
+}
+
+// Whoever is not verified can not use up the rate of who is.
+func TestStrangersDoNotSpendTheRate(t *testing.T) {
+	receiver, err := Kinds["http"].Receiver(Settings{
+		Limits: Limits{Rate: 1}, Verify: verify.Config{Scheme: verify.Bearer, Secrets: []string{"s"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		_, err := receiver.Receive(request("POST", http.Header{"Authorization": {"Bearer t"}}, []byte(`{"event":"e"}`)), noon)
+		if unauthorized := (*engine.Unauthorized)(nil); !errors.As(err, &unauthorized) {
+			t.Fatalf("error %v", err)
+		}
+	}
+	if _, err := receiver.Receive(request("POST", http.Header{"Authorization": {"Bearer s"}}, []byte(`{"event":"e"}`)), noon); err != nil {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A question of a vendor has no events and costs nothing of the rate.
+func TestQuestionsAreFree(t *testing.T) {
+	receiver, err := Kinds["census"].Receiver(Settings{Limits: Limits{Rate: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		batch, err := receiver.Receive(request("POST", nil, []byte(`{"jsonrpc":"2.0","id":1,"method":"test_connection"}`)), noon)
+		if err != nil || batch.Answer == nil {
+			t.Errorf("%+v, error %v", batch, err)
+		}
+	}
+}
+
+// A row that could not be stored is told to the vendor as one to send again.
+func TestRowsThatAreNotStored(t *testing.T) {
+	call := `{"jsonrpc":"2.0","id":1,"method":"sync_batch","params":{"sync_plan":{"object":{"object_api_name":"user"},"schema":{"id":{"active_identifier":true}}},"records":[{"id":"a"},{"id":"b"}]}}`
+	batch, err := receive(t, "census", Settings{}, call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch.Events[0].ID = "e0-1-1"
+	doc := string(encodeJSON(t, batch.Answer()))
+	if !strings.Contains(doc, `{"identifier":"a","success":true}`) || !strings.Contains(doc, `{"identifier":"b","success":false,"error_message":"it could not be stored; send it again"}`) {
+		t.Error(doc)
+	}
+}

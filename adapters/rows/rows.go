@@ -1,0 +1,230 @@
+// Package rows makes events of the rows that reverse-ETLs send (Hightouch, Census, Polytomic, Jitsu): a row becomes a
+// record, or says who a user is.
+package rows
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"switchyard/adapters/spec"
+	"switchyard/engine"
+)
+
+// What a row can become.
+const (
+	AsRecord   = "record"
+	AsIdentify = "identify"
+)
+
+// UserObject is the object whose rows are users, where a vendor's page lets people choose.
+const UserObject = "user"
+
+// DefaultDedupe is how long the hash of a row's content is taken for a repeat. It covers the retries of a vendor, and is
+// short, for a value that changes back brings back its hash.
+const DefaultDedupe = time.Hour
+
+// Config is the `rows` section of a connection.
+type Config struct {
+	As       string            `yaml:"as" enum:"record,identify" doc:"What a row becomes: a record event, or an identify of its user. Left out, a row of the object called user is an identify and any other a record."`
+	IDColumn string            `yaml:"id_column" doc:"The column that holds the user's id. Left out, it is the vendor's own identifier for users, else user_id, userId or id (for records user_id or userId)."`
+	Dedupe   time.Duration     `yaml:"dedupe" doc:"How long the same content of a row counts as a repeat. Default 1h."`
+	Objects  map[string]Fields `yaml:"objects" doc:"Objects that the vendor's page offers to map, with their fields, beside those that rules use."`
+}
+
+// IsZero reports that nothing is configured.
+func (c Config) IsZero() bool {
+	return c.As == "" && c.IDColumn == "" && c.Dedupe == 0 && len(c.Objects) == 0
+}
+
+// Fields are the columns of an object with their types.
+type Fields map[string]string
+
+// Options are what the rows of one request are read with.
+type Options struct {
+	spec.Options
+	Config
+	// Used are the objects that rules use.
+	Used []engine.Object
+	// Rate is how many events a second the connection may send; 0 for any number.
+	Rate float64
+}
+
+// Row is one row as an adapter found it.
+type Row struct {
+	// Object is what the row is one of, or the sync that sent it.
+	Object string
+	// Operation is the vendor's word for what happened to the row: upsert, delete, add, change, remove.
+	Operation string
+	// Identifier is the column that the vendor calls the row's identifier; "" when it does not say.
+	Identifier string
+	// MessageID is the vendor's own; "" makes it one of the object, the identifier and the content.
+	MessageID string
+	// Hashed is true when the vendor's MessageID is a hash of the content, and so comes back when a value changes back.
+	Hashed bool
+	// Timestamp is the zero time when the vendor does not say when.
+	Timestamp time.Time
+	// Original is the row as sent, a checked JSON value; Fields its columns.
+	Original, Fields json.RawMessage
+	// Context is what is to be known of the sync.
+	Context Context
+	// Invalid says what is wrong with the row as an adapter found it; "" for nothing.
+	Invalid string
+}
+
+// Context is what an expression sees of the sync, as context.
+type Context struct {
+	Object    string          `json:"object,omitempty"`
+	Operation string          `json:"operation,omitempty"`
+	SyncID    json.RawMessage `json:"sync_id,omitempty"`
+	RunID     json.RawMessage `json:"run_id,omitempty"`
+	Key       json.RawMessage `json:"key,omitempty"`
+	Metadata  json.RawMessage `json:"metadata,omitempty"`
+}
+
+// Event makes the event of a row; index is its place in the request. A row that can not be used is an event with Invalid
+// set, which keeps what could be read.
+func (o Options) Event(row Row, index int) *engine.Event {
+	row.bound()
+	event := &engine.Event{
+		Type: o.typeOf(row), Timestamp: o.Now, ReceivedAt: o.Now, Verification: o.Coverage.Of(index), Original: row.Original,
+	}
+	row.Context.Object, row.Context.Operation = row.Object, row.Operation
+	event.Invalid = row.Invalid
+	event.Context = encode(row.Context)
+	o.date(event, row)
+	event.Name = event.Type
+	if event.Type == engine.TypeRecord && row.Object != "" {
+		event.Name = row.Object
+	}
+	if event.Invalid == "" && engine.KindOf(row.Fields) != '{' {
+		event.Invalid = "a row must be an object, not " + spec.KindOf(row.Fields)
+	}
+	if event.Invalid == "" {
+		o.fill(event, row)
+	}
+	o.name(event, row)
+	spec.Bound(event)
+	return event
+}
+
+// What the rows of a request share is stored with each of them, and so is short or left out.
+const (
+	maxName     = 256
+	maxMetadata = 4 << 10
+)
+
+// bound cuts what a sender could make long once and have stored thousands of times.
+func (r *Row) bound() {
+	c := &r.Context
+	if len(r.Object) > maxName || len(r.Operation) > maxName {
+		r.Object, r.Operation = "", ""
+		r.Invalid = fmt.Sprintf("the name of the object or of the operation is longer than %d bytes", maxName)
+	}
+	if len(r.Identifier) > maxName {
+		r.Identifier = ""
+	}
+	for _, id := range []*json.RawMessage{&c.SyncID, &c.RunID, &c.Key} {
+		if len(*id) > maxName {
+			*id = nil
+		}
+	}
+	if len(c.Metadata) > maxMetadata {
+		c.Metadata = nil
+	}
+}
+
+// typeOf is what the row becomes. A user that is gone from the table is a delete, which no switch acts upon.
+func (o Options) typeOf(row Row) string {
+	as := o.As
+	if as == "" && row.Object == UserObject {
+		as = AsIdentify
+	}
+	switch {
+	case as != AsIdentify:
+		return engine.TypeRecord
+	case row.Operation == "delete" || row.Operation == "remove":
+		return engine.TypeDelete
+	}
+	return engine.TypeIdentify
+}
+
+func (o Options) date(event *engine.Event, row Row) {
+	switch {
+	case row.Timestamp.IsZero():
+	case o.Ahead(row.Timestamp):
+		event.Notes = append(event.Notes, "the time of the sync is more than a day ahead; the time of receipt was used")
+	default:
+		event.Timestamp = row.Timestamp
+	}
+}
+
+// fill reads the columns.
+func (o Options) fill(event *engine.Event, row Row) {
+	columns := ColumnsOf(row.Fields)
+	candidates := []string{"user_id", "userId"}
+	if event.Type != engine.TypeRecord {
+		candidates = append(candidates, "id")
+		if row.Identifier != "" {
+			candidates = append([]string{row.Identifier}, candidates...)
+		}
+	}
+	if o.IDColumn != "" {
+		candidates = []string{o.IDColumn}
+	}
+	column, id := columns.first(candidates)
+	event.Data = row.Fields
+	if id != nil {
+		var ok bool
+		if event.UserID, ok = spec.ID(id); !ok {
+			event.Invalid = fmt.Sprintf("the user id in the column %s must be a string or a number, not %s", column, spec.KindOf(id))
+		}
+	}
+	if event.Type == engine.TypeRecord {
+		return
+	}
+	if event.UserID == "" && event.Invalid == "" {
+		event.Invalid = fmt.Sprintf("the row has no user id: none of its columns is %s; name the one that holds it as rows.id_column",
+			strings.Join(candidates, ", "))
+	}
+	if event.Type == engine.TypeDelete {
+		event.Data = nil
+		return
+	}
+	if column != "" && !isTrait(column) {
+		event.Data = columns.without(column)
+	}
+	event.Traits = event.Data
+}
+
+// name gives the event its message id: the vendor's, or one of what the row is and holds.
+func (o Options) name(event *engine.Event, row Row) {
+	if row.MessageID != "" && !row.Hashed {
+		event.MessageID = row.MessageID
+		return
+	}
+	event.MessageID, event.DedupeFor = row.MessageID, o.Dedupe
+	if event.DedupeFor <= 0 {
+		event.DedupeFor = DefaultDedupe
+	}
+	if row.MessageID == "" {
+		identifier, _ := spec.ID(ColumnsOf(row.Fields).Value(row.Identifier))
+		hash := sha256.Sum256(row.Original)
+		event.MessageID = row.Object + "/" + identifier + "/" + row.Operation + "/" + hex.EncodeToString(hash[:12])
+	}
+	if len(event.MessageID) > engine.MaxMessageID {
+		hash := sha256.Sum256([]byte(event.MessageID))
+		event.MessageID = "row/" + hex.EncodeToString(hash[:])
+	}
+}
+
+func encode(value any) json.RawMessage {
+	doc, err := json.Marshal(value)
+	if err != nil {
+		return nil // of checked JSON and strings nothing can go wrong
+	}
+	return doc
+}

@@ -1,0 +1,56 @@
+package rows
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"switchyard/engine"
+)
+
+// Sample is what a person gives to have it sent as a vendor would: a row, a list of rows, {"object", "rows"}, or a body
+// that is ready to be sent.
+type Sample struct {
+	// Ready is true for a body of the vendor's own form.
+	Ready  bool
+	Object string
+	Rows   []json.RawMessage
+}
+
+// SampleOf reads a sample; one with any of the vendor's own members is ready.
+func SampleOf(doc []byte, own ...string) (Sample, error) {
+	if err := engine.CheckJSON(doc, engine.DefaultJSONLimits); err != nil {
+		return Sample{}, fmt.Errorf("the sample is not JSON: %w", err)
+	}
+	columns := ColumnsOf(doc)
+	if slices.ContainsFunc(own, func(name string) bool { return columns.Value(name) != nil }) {
+		return Sample{Ready: true}, nil
+	}
+	sample := Sample{Object: UserObject}
+	list := json.RawMessage(doc)
+	switch {
+	case engine.KindOf(columns.Value("rows")) == '[':
+		list = columns.Value("rows")
+		if object := columns.Text("object"); object != "" {
+			sample.Object = object
+		}
+	case engine.KindOf(doc) == '{':
+		list = slices.Concat([]byte("["), doc, []byte("]"))
+	case engine.KindOf(doc) != '[':
+		return Sample{}, errors.New("the sample is a row, a list of rows, or {\"object\": …, \"rows\": […]}")
+	}
+	err := engine.ElementsOf(list, engine.DefaultJSONLimits, func(row json.RawMessage) error {
+		sample.Rows = append(sample.Rows, row)
+		return nil
+	})
+	return sample, err
+}
+
+// HashOf is a short hash of a row's content.
+func HashOf(row json.RawMessage) string {
+	hash := sha256.Sum256(row)
+	return hex.EncodeToString(hash[:8])
+}
