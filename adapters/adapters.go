@@ -30,14 +30,14 @@ import (
 
 // Kinds is every vendor, by the kind that a source is configured with.
 var Kinds = map[string]Kind{
-	"segment":     {Decode: messages(segment.Decode), Encode: segment.Encode, Schemes: segment.Schemes},
-	"rudderstack": {Decode: messages(rudderstack.Decode), Encode: rudderstack.Encode, Schemes: rudderstack.Schemes, Templated: true},
-	"jitsu":       {Decode: jitsu.Decode, Encode: jitsu.Encode, Schemes: jitsu.Schemes, Rows: true, Refuse: jitsu.Refuse},
+	"segment":     {Decode: messages(segment.Decode), Encode: spec.Encode, Schemes: segment.Schemes},
+	"rudderstack": {Decode: messages(rudderstack.Decode), Encode: spec.Encode, Schemes: rudderstack.Schemes, Templated: true},
+	"jitsu":       {Decode: jitsu.Decode, Encode: spec.Encode, Schemes: jitsu.Schemes, Rows: true, Refuse: jitsu.Refuse},
 	"freshpaint":  {Decode: messages(freshpaint.Decode), Encode: freshpaint.Encode, Schemes: freshpaint.Schemes},
 	"hightouch":   {Decode: hightouch.Decode, Encode: hightouch.Encode, Schemes: hightouch.Schemes, Rows: true, Templated: true},
 	"census":      {Decode: census.Decode, Encode: census.Encode, Schemes: census.Schemes, Rows: true, Templated: true, Tidy: census.Tidy},
 	"polytomic":   {Decode: polytomic.Decode, Encode: polytomic.Encode, Schemes: polytomic.Schemes, Rows: true},
-	"http":        {Decode: messages(generic.Decode), Encode: generic.Encode, Schemes: generic.Schemes, Templated: true},
+	"http":        {Decode: messages(generic.Decode), Encode: spec.Encode, Schemes: generic.Schemes, Templated: true},
 }
 
 // Names are the kinds, sorted.

@@ -188,20 +188,14 @@ func results(events []*engine.Event, identifier string) []recordResult {
 // Encode is what Census posts for a row or a list of rows, a batch of upserts; a call, a lifecycle event, and what an
 // HTTP request was templated to send, are sent as they are.
 func Encode(event []byte) (http.Header, []byte, error) {
-	header := http.Header{"Content-Type": {"application/json"}}
-	sample, err := rows.SampleOf(event, "jsonrpc", "type", "event")
-	if err != nil || sample.Ready {
-		return header, event, err
-	}
-	body, err := json.Marshal(map[string]any{
-		"jsonrpc": "2.0", "id": "1", "method": "sync_batch",
-		"params": map[string]any{
-			"sync_plan": map[string]any{
-				"object": map[string]string{"object_api_name": sample.Object, "label": sample.Object}, "operation": "upsert",
-				"schema": map[string]any{"id": map[string]any{"active_identifier": true}},
-			},
-			"records": sample.Rows,
-		},
+	return rows.Encode(event, []string{"jsonrpc", "type", "event"}, func(sample rows.Sample) any {
+		plan := map[string]any{
+			"object": map[string]string{"object_api_name": sample.Object, "label": sample.Object}, "operation": "upsert",
+			"schema": map[string]any{"id": map[string]any{"active_identifier": true}},
+		}
+		return map[string]any{
+			"jsonrpc": "2.0", "id": "1", "method": "sync_batch",
+			"params": map[string]any{"sync_plan": plan, "records": sample.Rows},
+		}
 	})
-	return header, body, err
 }

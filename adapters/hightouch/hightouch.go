@@ -200,14 +200,10 @@ func rejected(events []*engine.Event) []rejectedRow {
 // Encode is what Hightouch posts for a row or a list of rows, an add; a call, and what an HTTP request was templated to
 // send, are sent as they are.
 func Encode(event []byte) (http.Header, []byte, error) {
-	header := http.Header{"Content-Type": {"application/json"}}
-	sample, err := rows.SampleOf(event, "jsonrpc", "type", "event")
-	if err != nil || sample.Ready {
-		return header, event, err
-	}
-	body, err := json.Marshal(map[string]any{
-		"jsonrpc": "2.0", "id": "1", "method": "add",
-		"params": map[string]any{"idColumn": "id", "configuration": map[string]string{"object": sample.Object}, "rows": sample.Rows},
+	return rows.Encode(event, []string{"jsonrpc", "type", "event"}, func(sample rows.Sample) any {
+		return map[string]any{
+			"jsonrpc": "2.0", "id": "1", "method": "add",
+			"params": map[string]any{"idColumn": "id", "configuration": map[string]string{"object": sample.Object}, "rows": sample.Rows},
+		}
 	})
-	return header, body, err
 }

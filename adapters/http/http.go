@@ -7,7 +7,6 @@
 package http
 
 import (
-	"net/http"
 	"strconv"
 
 	"switchyard/adapters/spec"
@@ -54,9 +53,4 @@ func name(batch engine.Batch, id string) {
 			event.MessageID = id + "#" + strconv.Itoa(i)
 		}
 	}
-}
-
-// Encode is what such a sender posts: the bytes as they are, as application/json.
-func Encode(event []byte) (http.Header, []byte, error) {
-	return http.Header{"Content-Type": {"application/json"}}, event, nil
 }

@@ -12,7 +12,6 @@ package jitsu
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"switchyard/adapters/rows"
@@ -67,9 +66,4 @@ func decodeRows(records json.RawMessage, envelope rows.Columns, opts rows.Option
 		}
 	})
 	return engine.Batch{Events: events}, err
-}
-
-// Encode is what Jitsu posts for an event, a list of them, or an envelope of rows: the bytes as they are.
-func Encode(event []byte) (http.Header, []byte, error) {
-	return http.Header{"Content-Type": {"application/json"}}, event, nil
 }

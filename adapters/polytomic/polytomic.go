@@ -67,21 +67,16 @@ func decodeRows(records json.RawMessage, object rows.Columns, opts rows.Options)
 
 // Encode is what Polytomic posts for a row or a list of rows; an envelope is sent as it is.
 func Encode(event []byte) (http.Header, []byte, error) {
-	header := http.Header{"Content-Type": {"application/json"}}
-	sample, err := rows.SampleOf(event, "event")
-	if err != nil || sample.Ready {
-		return header, event, err
-	}
-	type record struct {
-		Hash   string          `json:"hash"`
-		Fields json.RawMessage `json:"fields"`
-	}
-	var records []record
-	for _, row := range sample.Rows {
-		records = append(records, record{rows.HashOf(row), row})
-	}
-	body, err := json.Marshal(map[string]any{
-		"event": syncRecords, "object": map[string]any{"id": "sync-" + sample.Object, "name": sample.Object, "records": records},
+	return rows.Encode(event, []string{"event"}, func(sample rows.Sample) any {
+		type record struct {
+			Hash   string          `json:"hash"`
+			Fields json.RawMessage `json:"fields"`
+		}
+		var records []record
+		for _, row := range sample.Rows {
+			records = append(records, record{rows.HashOf(row), row})
+		}
+		object := map[string]any{"id": "sync-" + sample.Object, "name": sample.Object, "records": records}
+		return map[string]any{"event": syncRecords, "object": object}
 	})
-	return header, body, err
 }

@@ -164,9 +164,9 @@ func TestSamples(t *testing.T) {
 		`{"id":"a"}`: "user 1", `[{"id":"a"},{"id":"b"}]`: "user 2", `{"object":"invoice","rows":[{"id":1}]}`: "invoice 1",
 		`{"jsonrpc":"2.0"}`: "ready", `7`: "error", `{`: "error",
 	} {
-		sample, err := SampleOf([]byte(doc), "jsonrpc")
+		sample, err := sampleOf([]byte(doc), []string{"jsonrpc"})
 		got := fmt.Sprintf("%s %d", sample.Object, len(sample.Rows))
-		if sample.Ready {
+		if sample.ready {
 			got = "ready"
 		}
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"switchyard/engine"
@@ -14,20 +15,19 @@ import (
 // Sample is what a person gives to have it sent as a vendor would: a row, a list of rows, {"object", "rows"}, or a body
 // that is ready to be sent.
 type Sample struct {
-	// Ready is true for a body of the vendor's own form.
-	Ready  bool
 	Object string
 	Rows   []json.RawMessage
+	// ready is true for a body of the vendor's own form.
+	ready bool
 }
 
-// SampleOf reads a sample; one with any of the vendor's own members is ready.
-func SampleOf(doc []byte, own ...string) (Sample, error) {
+func sampleOf(doc []byte, own []string) (Sample, error) {
 	if err := engine.CheckJSON(doc, engine.DefaultJSONLimits); err != nil {
 		return Sample{}, fmt.Errorf("the sample is not JSON: %w", err)
 	}
 	columns := ColumnsOf(doc)
 	if slices.ContainsFunc(own, func(name string) bool { return columns.Value(name) != nil }) {
-		return Sample{Ready: true}, nil
+		return Sample{ready: true}, nil
 	}
 	sample := Sample{Object: UserObject}
 	list := json.RawMessage(doc)
@@ -47,6 +47,18 @@ func SampleOf(doc []byte, own ...string) (Sample, error) {
 		return nil
 	})
 	return sample, err
+}
+
+// Encode is how a vendor would post a sample: in its envelope, or as it is when it is ready, which any of the vendor's own
+// members makes it.
+func Encode(doc []byte, own []string, envelope func(sample Sample) any) (http.Header, []byte, error) {
+	header := http.Header{"Content-Type": {"application/json"}}
+	sample, err := sampleOf(doc, own)
+	if err != nil || sample.ready {
+		return header, doc, err
+	}
+	body, err := json.Marshal(envelope(sample))
+	return header, body, err
 }
 
 // HashOf is a short hash of a row's content.

@@ -9,8 +9,6 @@
 package rudderstack
 
 import (
-	"net/http"
-
 	"switchyard/adapters/spec"
 	"switchyard/adapters/verify"
 	"switchyard/engine"
@@ -22,9 +20,4 @@ var Schemes = []string{verify.Header, verify.Bearer, verify.Basic}
 // Decode reads one request. Its errors are those of spec.Decode.
 func Decode(req *engine.Request, opts spec.Options) (engine.Batch, error) {
 	return spec.Decode(req.Body, opts)
-}
-
-// Encode is what RudderStack posts for an event: the bytes as they are, as application/json.
-func Encode(event []byte) (http.Header, []byte, error) {
-	return http.Header{"Content-Type": {"application/json"}}, event, nil
 }

@@ -8,8 +8,6 @@
 package segment
 
 import (
-	"net/http"
-
 	"switchyard/adapters/spec"
 	"switchyard/adapters/verify"
 	"switchyard/engine"
@@ -22,9 +20,4 @@ var Schemes = []string{verify.Segment, verify.Bearer}
 // Decode reads one request. Its errors are those of spec.Decode.
 func Decode(req *engine.Request, opts spec.Options) (engine.Batch, error) {
 	return spec.Decode(req.Body, opts)
-}
-
-// Encode is what Segment posts for an event or a list of events: the bytes as they are, as application/json.
-func Encode(event []byte) (http.Header, []byte, error) {
-	return http.Header{"Content-Type": {"application/json"}}, event, nil
 }

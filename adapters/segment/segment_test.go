@@ -33,11 +33,3 @@ func TestTypeIsRequired(t *testing.T) {
 		t.Errorf("%+v, error %v", batch, err)
 	}
 }
-
-func TestEncode(t *testing.T) {
-	event := []byte(`{"b":1,"a":"<"}`)
-	header, body, err := Encode(event)
-	if err != nil || string(body) != string(event) || header.Get("Content-Type") != "application/json" {
-		t.Errorf("%v %s, error %v", header, body, err)
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"switchyard/adapters/verify"
@@ -50,6 +51,11 @@ type Options struct {
 // what could be read. The body is lent; the events share one copy of it.
 func Decode(body []byte, opts Options) (engine.Batch, error) {
 	return Read(body, func(doc json.RawMessage) (engine.Batch, error) { return newDecoder(opts.WithDefaults()).decode(doc) })
+}
+
+// Encode is what most vendors post for an event or a list of events: the bytes as they are, as application/json.
+func Encode(event []byte) (http.Header, []byte, error) {
+	return http.Header{"Content-Type": {"application/json"}}, event, nil
 }
 
 // Read gives an adapter its own copy of a body, without the white space around it, and makes what the scanner says of
