@@ -35,6 +35,12 @@ func FuzzCheck(f *testing.F) {
 		if err := os.WriteFile(file, []byte(schema), 0o644); err != nil {
 			t.Fatal(err)
 		}
+		begin := time.Now()
+		defer func() {
+			if took := time.Since(begin); took > 5*time.Second {
+				t.Errorf("took %s", took)
+			}
+		}()
 		s, err := Load(file)
 		if err != nil {
 			var problems Problems
@@ -46,11 +52,7 @@ func FuzzCheck(f *testing.F) {
 		if engine.CheckJSON([]byte(data), engine.DefaultJSONLimits) != nil {
 			return
 		}
-		begin := time.Now()
 		got := s.Check(json.RawMessage(data))
-		if took := time.Since(begin); took > 20*time.Second {
-			t.Fatalf("took %s", took)
-		}
 		if len(got) > MaxViolations {
 			t.Errorf("%d violations", len(got))
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/url"
 	"os"
 	"path"
@@ -20,10 +19,10 @@ import (
 )
 
 // maxFile is the most bytes of a schema file.
-const maxFile = 4 << 20
+const maxFile = 1 << 20
 
 // schemaLimits are wider than those of data: each level of the data takes two or three in its schema.
-var schemaLimits = engine.JSONLimits{Depth: 256, Values: 500_000}
+var schemaLimits = engine.JSONLimits{Depth: 256, Values: 100_000}
 
 // source is the text of a schema file and of all files that it refers to. It compiles more than once, each time from the
 // same bytes.
@@ -34,17 +33,6 @@ type source struct {
 	documents     map[string]*document // by the URL that they were asked for
 	order         []*document
 	sealed        bool // nothing is read any more
-}
-
-// document is one file as it was read.
-type document struct {
-	url   string
-	file  string // for people
-	path  string
-	text  []byte
-	value any
-	// Base is what its references are relative to: its $id, else its URL.
-	base string
 }
 
 // read reads the file itself; others are read while it is compiled.
@@ -135,6 +123,12 @@ func (s *source) add(address, path string, text []byte) error {
 	if problems := d.numbers(d.value, ""); len(problems) > 0 {
 		return problems
 	}
+	if _, ok := based("", address); !ok {
+		return Problems{d.problemAt(0, "the name of the file can not be referred to; rename it")}
+	}
+	if problems := d.ids(d.value, address, "", idKey(draft)); len(problems) > 0 {
+		return problems
+	}
 	if err := d.fits(draft); err != nil {
 		return err
 	}
@@ -144,76 +138,6 @@ func (s *source) add(address, path string, text []byte) error {
 	s.documents[address] = d
 	s.order = append(s.order, d)
 	return nil
-}
-
-// drafts are the URLs that $schema may be, and those of the schemas for schemas.
-var drafts = map[string]string{
-	"json-schema.org/draft-04/schema":      "http://json-schema.org/draft-04/schema",
-	"json-schema.org/draft-06/schema":      "http://json-schema.org/draft-06/schema",
-	"json-schema.org/draft-07/schema":      "http://json-schema.org/draft-07/schema",
-	"json-schema.org/draft/2019-09/schema": "https://json-schema.org/draft/2019-09/schema",
-	"json-schema.org/draft/2020-12/schema": "https://json-schema.org/draft/2020-12/schema",
-	"json-schema.org/schema":               "https://json-schema.org/draft/2020-12/schema",
-}
-
-const newestDraft = "https://json-schema.org/draft/2020-12/schema"
-
-// draft is the URL of the schema for this schema.
-func (d *document) draft() (string, *Problem) {
-	object, _ := d.value.(map[string]any)
-	named, ok := object["$schema"]
-	if !ok {
-		return newestDraft, nil
-	}
-	text, _ := named.(string)
-	text = strings.TrimPrefix(strings.TrimPrefix(text, "http://"), "https://")
-	if draft := drafts[strings.TrimSuffix(strings.TrimSuffix(text, "/"), "#")]; draft != "" {
-		return draft, nil
-	}
-	p := d.problem("/$schema", `must be the URL of a draft from 4 to 2020-12, such as %q; it is %s`, newestDraft, show(named))
-	return "", &p
-}
-
-// numbers finds those that nothing can be compared with.
-func (d *document) numbers(value any, pointer string) (problems Problems) {
-	switch value := value.(type) {
-	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(value)) {
-			problems = append(problems, d.numbers(value[name], pointer+"/"+escapePointer(name))...)
-		}
-	case []any:
-		for i, item := range value {
-			problems = append(problems, d.numbers(item, fmt.Sprintf("%s/%d", pointer, i))...)
-		}
-	case json.Number:
-		if outsized(value.String()) {
-			problems = Problems{d.problem(pointer, "a number may have at most %d digits", maxDigits)}
-		}
-	}
-	return problems
-}
-
-// fits checks the document against the schema of its draft. The library does that too, and does not say in which file.
-func (d *document) fits(draft string) error {
-	meta, err := jsonschema.Compile(draft) // built in
-	if err != nil {
-		return Problems{d.problemAt(0, "%s", err)}
-	}
-	var invalid *jsonschema.ValidationError
-	if errors.As(meta.Validate(d.value), &invalid) {
-		return d.invalid(invalid, meta)
-	}
-	return nil
-}
-
-func (d *document) invalid(e *jsonschema.ValidationError, meta *jsonschema.Schema) Problems {
-	known := keywords{}
-	known.add(meta)
-	var problems Problems
-	for _, v := range (&reader{keywords: known, value: d.value}).violations(e) {
-		problems = append(problems, d.problem(v.Pointer, "%s", v.Message))
-	}
-	return problems
 }
 
 // compile makes a new checker.
@@ -244,32 +168,6 @@ func (s *source) compile() (c *checker, err error) {
 		node.Pattern = nil // see toll
 	}
 	return c, nil
-}
-
-// anchors are the pointers of the schemas that a $dynamicRef may lead to, and that nothing else may.
-func (d *document) anchors(value any, pointer string) (pointers []string) {
-	switch value := value.(type) {
-	case map[string]any:
-		if _, ok := value["$dynamicAnchor"].(string); ok {
-			pointers = append(pointers, pointer)
-		}
-		for name, member := range value {
-			pointers = append(pointers, d.anchors(member, pointer+"/"+escapePointer(name))...)
-		}
-	case []any:
-		for i, item := range value {
-			pointers = append(pointers, d.anchors(item, fmt.Sprintf("%s/%d", pointer, i))...)
-		}
-	}
-	return pointers
-}
-
-func escapeFragment(pointer string) string {
-	tokens := strings.Split(pointer, "/")
-	for i, token := range tokens {
-		tokens[i] = url.PathEscape(token)
-	}
-	return strings.Join(tokens, "/")
 }
 
 // load is the library's way to a document that is referred to. Its error is Problems.
@@ -386,16 +284,6 @@ func (s *source) misplaced(e *jsonschema.ValidationError) error {
 	return Problems{s.order[0].problemAt(0, "%s", e.Message)}
 }
 
-// existing is the longest part of a pointer that leads to something.
-func (d *document) existing(pointer string) string {
-	for {
-		if _, ok := at(d.value, pointer); ok {
-			return pointer
-		}
-		pointer = pointer[:strings.LastIndexByte(pointer, '/')]
-	}
-}
-
 // referring is the problem at the $ref that leads to an address; at the begin of the file when it is not found.
 func (s *source) referring(address, message string) Problem {
 	for _, d := range s.order {
@@ -404,56 +292,4 @@ func (s *source) referring(address, message string) Problem {
 		}
 	}
 	return s.order[0].problemAt(0, "%s", message)
-}
-
-func (d *document) reference(value any, base, pointer, address string) (string, bool) {
-	switch value := value.(type) {
-	case map[string]any:
-		if id, err := resolve(base, idOf(value)); err == nil {
-			base = id
-		}
-		for _, name := range slices.Sorted(maps.Keys(value)) {
-			below := pointer + "/" + escapePointer(name)
-			if text, ok := value[name].(string); ok && strings.HasSuffix(strings.ToLower(name), "ref") {
-				target, err := resolve(base, text)
-				if document, _, _ := strings.Cut(target, "#"); err == nil && (target == address || document == address) {
-					return below, true
-				}
-				continue
-			}
-			if found, ok := d.reference(value[name], base, below, address); ok {
-				return found, true
-			}
-		}
-	case []any:
-		for i, item := range value {
-			if found, ok := d.reference(item, base, fmt.Sprintf("%s/%d", pointer, i), address); ok {
-				return found, true
-			}
-		}
-	}
-	return "", false
-}
-
-// idOf is the $id of a schema, id in draft 4; "" without.
-func idOf(schema any) string {
-	object, _ := schema.(map[string]any)
-	for _, name := range []string{"$id", "id"} {
-		if id, ok := object[name].(string); ok {
-			return id
-		}
-	}
-	return ""
-}
-
-func resolve(base, reference string) (string, error) {
-	from, err := url.Parse(base)
-	if err != nil {
-		return "", err
-	}
-	to, err := from.Parse(reference)
-	if err != nil {
-		return "", err
-	}
-	return to.String(), nil
 }
