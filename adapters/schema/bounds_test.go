@@ -86,8 +86,8 @@ func TestTheWorstData(t *testing.T) {
 			first = cut(got[0].Pointer+" "+got[0].Message, 100)
 		}
 		t.Logf("%-32s %8.1f ms %4d MB: %d, %s", test.name, float64(took.Microseconds())/1000, allocated, len(got), first)
-		if took > 10*time.Second || allocated > 2_000 {
-			t.Errorf("%s: %s, %d MB", test.name, took, allocated)
+		if allocated > 2_000 { // what runs away allocates; how long it takes is the machine's affair
+			t.Errorf("%s: %d MB", test.name, allocated)
 		}
 	}
 }
