@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -181,139 +180,12 @@ func (l *loader) policy(d destinationConfig) engine.Policy {
 	}}
 }
 
-func (l *loader) connection(e *environmentConfig, source string, writeKeys map[string]bool) *plannedConnection {
-	c := e.Connections[source]
-	kind, name := "", ""
-	known := make([]string, len(l.plan.config.Sources))
-	for i, s := range l.plan.config.Sources {
-		known[i] = s.Key
-		if s.Key == source {
-			kind, name = s.Kind.Value, s.Name
-		}
-	}
-	if kind == "" {
-		l.wrong(c.Place, "there is no source %q%s; add it to sources", source, nearest(source, known))
-		return nil
-	}
-	for _, key := range c.WriteKeys {
-		switch {
-		case key == "":
-			l.wrong(c.Place, "a write key of %s is empty", source)
-		case writeKeys[key]:
-			l.wrong(c.Place, "a write key of %s is used twice: it must name one connection", source)
-		}
-		writeKeys[key] = true
-	}
-	vendor, ok := adapters.Kinds[kind]
-	if !ok {
-		return nil // reported with its source
-	}
-	settings, ok := l.settings(e.Key, &c)
-	if !ok {
-		return nil
-	}
-	receiver, err := vendor.Receiver(settings)
-	if err != nil {
-		l.wrong(placeOf(err, &c), "connection %s: %v", source, err)
-		return nil
-	}
-	return &plannedConnection{
-		Connection: engine.Connection{
-			Environment: e.Key, Source: source, Kind: kind, Name: name,
-			IdentifyUsers: c.IdentifyUsers, Verified: c.Verify != nil,
-		},
-		writeKeys: c.WriteKeys, settings: settings, receiver: receiver,
-	}
-}
-
-// settings are what a connection sets for its receiver; ok is false when something of it does not compile.
-func (l *loader) settings(environment string, c *connectionConfig) (settings adapters.Settings, ok bool) {
-	ok = true
-	settings = adapters.Settings{
-		Limits:    adapters.Limits{Rate: c.Limits.Rate, Burst: c.Limits.Burst, Body: c.Limits.Body, Batch: c.Limits.Batch},
-		OnInvalid: c.OnInvalid,
-		Schemas:   map[string]*schema.Schema{},
-	}
-	if c.Verify != nil {
-		settings.Verify = c.Verify.Config
-	}
-	if c.Rows != nil {
-		settings.Rows = c.Rows.Config
-	}
-	if set := l.plan.sets[environment]; set != nil {
-		settings.Objects = set.Objects()
-	}
-	if c.Map != nil {
-		mapping, err := rules.CompileMapping(c.Map, settings.Verify.Header)
-		l.add(err)
-		settings.Map, ok = mapping, err == nil
-	}
-	for _, name := range sortedKeys(c.Schemas) {
-		one := l.schema(c.Schemas[name])
-		ok = ok && one != nil
-		settings.Schemas[name] = one
-	}
-	if len(c.Schemas) == 0 && c.OnInvalid != "" {
-		l.wrong(c.Place, "on_invalid has no effect without schemas; add them or remove it")
-	}
-	return settings, ok
-}
-
-// schema reads a schema file, once, and has it watched, sound or not; nil for one that is not.
-func (l *loader) schema(file document.Text) *schema.Schema {
-	path := l.path(file.Value)
-	if loaded, again := l.schemas[path]; again {
-		return loaded
-	}
-	l.plan.files = append(l.plan.files, path)
-	loaded, err := schema.Load(path)
-	if err != nil {
-		l.schemaProblems(file, err)
-		loaded = nil
-	} else {
-		l.plan.files = append(l.plan.files, loaded.Files()...)
-	}
-	l.schemas[path] = loaded
-	return loaded
-}
-
-// schemaProblems are reported where they are, and those of a file that can not be read where it is named.
-func (l *loader) schemaProblems(file document.Text, err error) {
-	problems := schema.Problems{{Message: err.Error()}}
-	errors.As(err, &problems)
-	for _, p := range problems {
-		if p.Line == 0 {
-			l.wrong(file.Place(), "%v", p)
-			continue
-		}
-		l.problems = append(l.problems, document.Problem{
-			File: p.File, Line: p.Line, Col: p.Col, Message: strings.TrimPrefix(p.Pointer+": "+p.Message, ": "),
-		})
-	}
-}
-
 // path is a file as the configuration names it, relative to its own folder.
 func (l *loader) path(file string) string {
 	if filepath.IsAbs(file) {
 		return file
 	}
 	return filepath.Join(l.dir, file)
-}
-
-// placeOf is the section of a connection that an error of its receiver is about; such an error begins with its name.
-func placeOf(err error, c *connectionConfig) document.Place {
-	section, _, _ := strings.Cut(err.Error(), ":")
-	switch {
-	case section == "verify" && c.Verify != nil:
-		return c.Verify.Place
-	case section == "rows" && c.Rows != nil:
-		return c.Rows.Place
-	case section == "map" && c.Map != nil:
-		return c.Map.Place
-	case section == "limits":
-		return c.Limits.Place
-	}
-	return c.Place
 }
 
 func (l *loader) rules(e *environmentConfig) {

@@ -32,7 +32,7 @@ import (
 var Kinds = map[string]Kind{
 	"segment":     {Decode: messages(segment.Decode), Encode: spec.Encode, Schemes: segment.Schemes},
 	"rudderstack": {Decode: messages(rudderstack.Decode), Encode: spec.Encode, Schemes: rudderstack.Schemes, Templated: true},
-	"jitsu":       {Decode: jitsu.Decode, Encode: spec.Encode, Schemes: jitsu.Schemes, Rows: true, Refuse: jitsu.Refuse},
+	"jitsu":       {Decode: jitsu.Decode, Encode: spec.Encode, Schemes: jitsu.Schemes, Rows: true, CheckVerify: jitsu.CheckVerify},
 	"freshpaint":  {Decode: messages(freshpaint.Decode), Encode: freshpaint.Encode, Schemes: freshpaint.Schemes},
 	"hightouch":   {Decode: hightouch.Decode, Encode: hightouch.Encode, Schemes: hightouch.Schemes, Rows: true, Templated: true},
 	"census":      {Decode: census.Decode, Encode: census.Encode, Schemes: census.Schemes, Rows: true, Templated: true, Tidy: census.Tidy},
@@ -59,25 +59,13 @@ type Kind struct {
 	// Tidy mends what the vendor is known to send broken, once it is verified; nil for nothing. What is sound comes back
 	// as it is.
 	Tidy func(body []byte) []byte
-	// Refuse says what of a verification the vendor can not send, beside the scheme; nil for nothing.
-	Refuse func(cfg verify.Config) error
+	// CheckVerify says what of a verification the vendor can not send, beside the scheme; nil for nothing.
+	CheckVerify func(cfg verify.Config) error
 }
 
 // messages makes the Decode of a vendor that sends no rows.
 func messages(decode func(*engine.Request, spec.Options) (engine.Batch, error)) func(*engine.Request, rows.Options) (engine.Batch, error) {
 	return func(req *engine.Request, opts rows.Options) (engine.Batch, error) { return decode(req, opts.Options) }
-}
-
-// Check reports what is wrong with the verification of a connection: a scheme that this vendor can not send, or one that
-// is not complete. The zero config is fine; the write key alone is then the credential.
-func (k Kind) Check(cfg verify.Config) error {
-	if cfg.IsZero() {
-		return nil
-	}
-	if _, err := verify.New(cfg); err != nil {
-		return err
-	}
-	return k.sends(cfg)
 }
 
 // sends reports a verification that this vendor can not send.
@@ -87,8 +75,8 @@ func (k Kind) sends(cfg verify.Config) error {
 		return nil
 	case !slices.Contains(k.Schemes, cfg.Scheme):
 		return fmt.Errorf("verify: this kind of source does not send scheme %s; use %s", cfg.Scheme, strings.Join(k.Schemes, " or "))
-	case k.Refuse != nil:
-		return k.Refuse(cfg)
+	case k.CheckVerify != nil:
+		return k.CheckVerify(cfg)
 	}
 	return nil
 }
@@ -118,7 +106,7 @@ func (m *Message) Received() *engine.Request {
 // Request is how the vendor would send an event to a connection with this verification. A scheme that sends an id of the
 // message is given a new one for every now.
 func (k Kind) Request(event []byte, cfg verify.Config, now time.Time) (*Message, error) {
-	if err := k.sends(cfg); err != nil { // not Check: a sender signs with a private key
+	if err := k.sends(cfg); err != nil {
 		return nil, err
 	}
 	header, body, err := k.Encode(event)

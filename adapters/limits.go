@@ -2,6 +2,8 @@ package adapters
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"time"
 
 	"golang.org/x/time/rate" // the token bucket that Go's own team keeps
@@ -26,7 +28,9 @@ func (l Limits) check() error {
 	case l.Burst > 0 && l.Rate == 0:
 		return errors.New("limits: burst needs a rate")
 	case l.Batch > spec.DefaultMaxEvents:
-		return errors.New("limits: batch can not be above 4000, which is the limit for everybody")
+		return fmt.Errorf("limits: batch can not be above %d, which is the limit for everybody", spec.DefaultMaxEvents)
+	case !(l.Rate <= math.MaxInt32):
+		return errors.New("limits: rate must be a number of events a second")
 	}
 	return nil
 }

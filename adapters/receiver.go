@@ -3,25 +3,15 @@ package adapters
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	generic "switchyard/adapters/http"
 	"switchyard/adapters/rows"
 	"switchyard/adapters/schema"
 	"switchyard/adapters/spec"
 	"switchyard/adapters/verify"
 	"switchyard/engine"
 )
-
-// Mapper reads the messages of a request with the expressions of a connection.
-type Mapper interface {
-	// Map returns up to max messages; its errors are *engine.BadRequest.
-	Map(req *engine.Request, max int) ([]engine.Mapped, error)
-	// Splits is true when a request can have several messages.
-	Splits() bool
-}
 
 // What becomes of an event whose data does not fit its schema.
 const (
@@ -55,37 +45,67 @@ type Receiver struct {
 	throttle *throttle
 }
 
-// Receiver builds the receiver of a connection, or says which of its settings this kind can not have.
+// SettingError is one setting that this kind of source can not have.
+type SettingError struct {
+	// Section is the part of the connection: verify, rows, map or limits.
+	Section string
+	Err     error
+}
+
+func (e SettingError) Error() string { return e.Err.Error() }
+
+// SettingErrors are all of them.
+type SettingErrors []SettingError
+
+func (e SettingErrors) Error() string {
+	lines := make([]string, len(e))
+	for i, one := range e {
+		lines[i] = one.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Receiver builds the receiver of a connection. Its error is SettingErrors.
 func (k Kind) Receiver(s Settings) (*Receiver, error) {
-	if err := errors.Join(k.Check(s.Verify), k.checkRows(s.Rows), s.Limits.check()); err != nil {
-		return nil, err
-	}
-	if s.Map != nil && !k.Templated {
-		return nil, errors.New("map: this kind of source sends one form, which needs no map; remove it, or use kind http")
-	}
-	verifier := verify.None()
-	if !s.Verify.IsZero() {
-		var err error
-		if verifier, err = verify.New(s.Verify); err != nil {
-			return nil, err
+	var wrong SettingErrors
+	check := func(section string, err error) {
+		if err != nil {
+			wrong = append(wrong, SettingError{section, err})
 		}
+	}
+	verifier, err := k.verifier(s.Verify)
+	check("verify", err)
+	check("rows", k.checkRows(s.Rows))
+	check("map", k.checkMap(s.Map))
+	check("limits", s.Limits.check())
+	if wrong != nil {
+		return nil, wrong
 	}
 	return &Receiver{kind: k, settings: s, verifier: verifier, throttle: newThrottle(s.Limits)}, nil
 }
 
-func (k Kind) checkRows(cfg rows.Config) error {
-	switch {
-	case !k.Rows && !cfg.IsZero():
-		return errors.New("rows: this kind of source sends no rows; remove it")
-	case cfg.Dedupe < 0:
-		return errors.New("rows: dedupe must be a time, such as 1h")
+// verifier is that of a connection; the zero config takes everybody who knows the write key.
+func (k Kind) verifier(cfg verify.Config) (*verify.Verifier, error) {
+	if cfg.IsZero() {
+		return verify.None(), nil
 	}
-	for object, fields := range cfg.Objects {
-		for field, typ := range fields {
-			if !slices.Contains(rows.FieldTypes, typ) {
-				return fmt.Errorf("rows: the type of %s.%s must be one of %s", object, field, strings.Join(rows.FieldTypes, ", "))
-			}
-		}
+	verifier, err := verify.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return verifier, k.sends(cfg)
+}
+
+func (k Kind) checkRows(cfg rows.Config) error {
+	if !k.Rows && !cfg.IsZero() {
+		return errors.New("rows: this kind of source sends no rows; remove it")
+	}
+	return cfg.Check()
+}
+
+func (k Kind) checkMap(mapper Mapper) error {
+	if mapper != nil && !k.Templated {
+		return errors.New("map: this kind of source sends one form, which needs no map; remove it, or use kind http")
 	}
 	return nil
 }
@@ -119,19 +139,30 @@ func (r *Receiver) receive(req *engine.Request, now time.Time, decode func(*engi
 	if err := r.throttle.open(now); err != nil {
 		return engine.Batch{}, err
 	}
-	if r.kind.Tidy != nil {
-		tidy := *req
-		tidy.Body = r.kind.Tidy(req.Body)
-		req = &tidy
-	}
-	batch, err := decode(req, r.options(now, coverage))
+	tidy := r.tidied(req)
+	batch, err := decode(tidy, r.options(now, coverage))
 	if err != nil {
 		return engine.Batch{}, err
 	}
-	if err := r.checkData(batch); err != nil {
+	if len(tidy.Body) != len(req.Body) {
+		for _, event := range batch.Events {
+			event.Notes = append(event.Notes, "the body was not JSON as it was sent, and was mended")
+		}
+	}
+	if err := r.checkData(&batch); err != nil {
 		return engine.Batch{}, err
 	}
 	return batch, r.throttle.take(now, len(batch.Events))
+}
+
+// tidied is the request with what the vendor is known to send broken mended.
+func (r *Receiver) tidied(req *engine.Request) *engine.Request {
+	if r.kind.Tidy == nil {
+		return req
+	}
+	tidy := *req
+	tidy.Body = r.kind.Tidy(req.Body)
+	return &tidy
 }
 
 func (r *Receiver) options(now time.Time, coverage verify.Coverage) rows.Options {
@@ -145,15 +176,11 @@ func (r *Receiver) decode(req *engine.Request, opts rows.Options) (engine.Batch,
 	if r.settings.Map == nil {
 		return r.kind.Decode(req, opts)
 	}
-	messages, err := r.settings.Map.Map(req, opts.MaxEvents)
-	if err != nil {
-		return engine.Batch{}, err
-	}
-	return generic.DecodeMapped(req, messages, !r.settings.Map.Splits(), opts.Options), nil
+	return decodeMapped(r.settings.Map, req, opts.Options)
 }
 
 // checkData holds the data of each event against the schema for its name.
-func (r *Receiver) checkData(batch engine.Batch) error {
+func (r *Receiver) checkData(batch *engine.Batch) error {
 	for _, event := range batch.Events {
 		schema := r.settings.Schemas[event.Name]
 		if schema == nil || event.Invalid != "" {
@@ -164,6 +191,7 @@ func (r *Receiver) checkData(batch engine.Batch) error {
 			continue
 		}
 		event.Invalid = "the data does not fit the schema of " + event.Name + ": " + violations(event.Violations)
+		batch.Keep = true
 		if r.settings.OnInvalid == Reject && batch.Single {
 			return &engine.BadRequest{Code: "schema_violation", Message: event.Invalid}
 		}

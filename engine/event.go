@@ -57,7 +57,8 @@ type Event struct {
 	// Each is a JSON object, or nil when absent. Data is the primary content: the properties of a track, page or
 	// screen, the traits of an identify or group, the fields of a record.
 	Data, Properties, Traits, Context json.RawMessage
-	// Original is the message as received; for an invalid event whatever arrived, bounded, and perhaps not an object.
+	// Original is the message as received; for an invalid event whatever arrived, bounded, and perhaps not an object. Two
+	// things are done to it: the integrations of an SDK's batch are added, and what is not JSON but can be mended is mended.
 	Original json.RawMessage
 
 	// Invalid says why the event can not be routed; "" when it can.

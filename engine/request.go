@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -25,6 +26,8 @@ type Batch struct {
 	Events []*Event
 	// Single is true when the body was one message and not a list; a single invalid event is answered with 400.
 	Single bool
+	// Keep is true when an invalid event is logged also when it came alone.
+	Keep bool
 	// Answer is the vendor's own reply, a value for JSON; nil for the usual one. It is asked for once the events are
 	// stored: one that could not be has no ID then. A batch without events, a vendor's question, is answered at once.
 	Answer func() any
@@ -39,20 +42,6 @@ type Mapped struct {
 	Type, Name, UserID, MessageID, Timestamp, Data any
 	// Err says which expression failed, and where; nil when none did.
 	Err error
-}
-
-// Object is a sort of row that a reverse-ETL can send, as the vendor's page lists it when a sync is set up.
-type Object struct {
-	Name string
-	// Fields are the columns that rules use.
-	Fields []Field
-}
-
-// Field is one column of an Object.
-type Field struct {
-	Name string
-	// Type is string, number, boolean or time, as far as the rules tell; "" when they do not.
-	Type string
 }
 
 // BadRequest is an error of the sender: the body can not be understood at all, and nothing of it was stored.
@@ -79,8 +68,11 @@ type Throttled struct {
 }
 
 func (e *Throttled) Error() string {
-	return fmt.Sprintf("this connection sends more events than its limit; send this again in %s", e.Wait.Round(time.Second))
+	return fmt.Sprintf("this connection sends more events than its limit; send this again in %d s", e.Seconds())
 }
+
+// Seconds is the wait in whole seconds, at least one, as Retry-After has it.
+func (e *Throttled) Seconds() int { return int(max(1, math.Ceil(e.Wait.Seconds()))) }
 
 // TooLarge is a body that is larger than its connection allows.
 type TooLarge struct {

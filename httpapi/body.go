@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// maxBody bounds a request as sent, maxInflated after gunzip.
-	maxBody     = 4 << 20
-	maxInflated = 16 << 20
+	// maxBody bounds a request as sent, MaxBody after gunzip.
+	maxBody = 4 << 20
+	MaxBody = 16 << 20
 	// maxRatio bounds how far a body may inflate, once it is past ratioFree: JSON gives 5 to 30, a bomb 1,000.
 	maxRatio  = 100
 	ratioFree = 1 << 20
@@ -88,7 +88,7 @@ func gunzip(raw []byte) ([]byte, error) {
 	if err := inflater.Reset(bytes.NewReader(raw)); err != nil {
 		return nil, badGzip
 	}
-	limit := min(maxInflated, max(ratioFree, len(raw)*maxRatio))
+	limit := min(MaxBody, max(ratioFree, len(raw)*maxRatio))
 	var body bytes.Buffer
 	switch n, err := io.Copy(&body, io.LimitReader(inflater, int64(limit)+1)); {
 	case n > int64(limit):

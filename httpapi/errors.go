@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"math"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -46,8 +45,8 @@ func failureOf(err error) *failure {
 	case errors.As(err, &unauthorized):
 		return &failure{Status: fiber.StatusUnauthorized, Code: unauthorized.Code, Message: unauthorized.Message}
 	case errors.As(err, &throttled):
-		return &failure{Status: fiber.StatusTooManyRequests, Code: "too_many_events", Message: throttled.Error(),
-			RetryAfter: int(max(1, math.Ceil(throttled.Wait.Seconds())))}
+		return &failure{Status: fiber.StatusTooManyRequests, Code: "rate_limited", Message: throttled.Error(),
+			RetryAfter: throttled.Seconds()}
 	case errors.As(err, &oversized):
 		return &failure{Status: fiber.StatusRequestEntityTooLarge, Code: "too_large", Message: oversized.Error()}
 	case errors.Is(err, engine.ErrUnavailable):

@@ -107,7 +107,7 @@ func TestGunzipIsBounded(t *testing.T) {
 	}
 	for name, raw := range map[string][]byte{
 		"past the ratio": compress(t, bytes.Repeat([]byte("a"), ratioFree+1<<20)),
-		"past the size":  compress(t, bytes.Repeat([]byte("0123456789abcdef"), maxInflated/16+1)),
+		"past the size":  compress(t, bytes.Repeat([]byte("0123456789abcdef"), MaxBody/16+1)),
 	} {
 		if _, err := gunzip(raw); err != error(tooLarge) {
 			t.Errorf("%s: %v", name, err)

@@ -241,14 +241,14 @@ func basicUser(c *fiber.Ctx) string {
 }
 
 // accept verifies, decodes and stores. One bad event in a list is stored as invalid and does not fail the others; one
-// that came alone is refused, unless its connection keeps what does not fit its schema.
+// that came alone is refused, unless it is to be kept.
 func (in *ingest) accept(c *fiber.Ctx, door *Door, body []byte, receive func(*engine.Request, time.Time) (engine.Batch, error)) (engine.Batch, engine.Receipt, error) {
 	now := in.Now()
 	batch, err := receive(requestOf(c, body), now)
 	if err != nil {
 		return batch, engine.Receipt{}, err
 	}
-	if batch.Single && len(batch.Events) == 1 && batch.Events[0].Invalid != "" && batch.Events[0].Violations == nil {
+	if batch.Single && !batch.Keep && len(batch.Events) == 1 && batch.Events[0].Invalid != "" {
 		return batch, engine.Receipt{}, &engine.BadRequest{Code: "invalid_event", Message: batch.Events[0].Invalid}
 	}
 	receipt, err := in.Acceptor.Accept(c.UserContext(), door.Log, door.Connection, batch.Events, now)

@@ -9,9 +9,6 @@ import (
 	"switchyard/engine"
 )
 
-// userObject is the object whose rows are identifies.
-const userObject = "user"
-
 // messageParts are the names of an event that only messages have, and no row.
 var messageParts = []string{"properties", "traits", "context", "anonymous_id", "group_id", "previous_id"}
 
@@ -39,7 +36,7 @@ func (s *Set) Objects() []engine.Object {
 			note(objects, name, use.columns("data"))
 		}
 		if r.match.compares("type", engine.TypeIdentify) && r.match.allows("name", engine.TypeIdentify) {
-			note(objects, userObject, use.columns("data", "traits"))
+			note(objects, engine.UserObject, use.columns("data", "traits"))
 		}
 	}
 	all := make([]engine.Object, 0, len(objects))
@@ -182,11 +179,11 @@ func (e *expression) compared(value, with ast.Node) {
 func literalType(node ast.Node) string {
 	switch n := node.(type) {
 	case *ast.IntegerNode, *ast.FloatNode:
-		return "number"
+		return engine.FieldNumber
 	case *ast.StringNode:
-		return "string"
+		return engine.FieldString
 	case *ast.BoolNode:
-		return "boolean"
+		return engine.FieldBoolean
 	case *ast.UnaryNode:
 		return literalType(n.Node)
 	case *ast.ArrayNode:

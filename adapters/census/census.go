@@ -7,7 +7,8 @@
 // trailing commas.
 //
 // Where the facts are from: sutrolabs/census-docs, basics/developers/custom-api.md, for the calls, whose results must
-// name each record, for one that is not reported as a success is sent again.
+// name each record, for one that is not reported as a success is sent again. That a mirror's deletions come as batches
+// with the operation delete is told there, too.
 package census
 
 import (
@@ -91,7 +92,7 @@ func listObjects(c *rows.Call) (engine.Batch, error) {
 // types are Census' words for ours. It formats values by them; what rules compare as a number must not come as text, and
 // what nobody knows is text.
 var types = map[string]string{
-	rows.String: "string", rows.Number: "float", rows.Integer: "integer", rows.Time: "date_time", rows.Boolean: "boolean", "": "string",
+	engine.FieldString: "string", engine.FieldNumber: "float", engine.FieldInteger: "integer", engine.FieldTime: "date_time", engine.FieldBoolean: "boolean", "": "string",
 }
 
 func listFields(c *rows.Call) (engine.Batch, error) {
@@ -106,7 +107,7 @@ func listFields(c *rows.Call) (engine.Batch, error) {
 		Array      bool   `json:"array"`
 	}
 	var list []field
-	offer, _ := c.Offer(objectOf(c.Params))
+	offer := c.Offer(objectOf(c.Params))
 	for _, f := range offer.Fields {
 		list = append(list, field{f.Name, f.Label, f.Identifier, f.Identifier, true, true, types[f.Type], false})
 	}
@@ -136,10 +137,9 @@ func sync(c *rows.Call) (engine.Batch, error) {
 		return c.Refuse("params.records must be a list")
 	}
 	object, identifier := objectOf(plan), activeIdentifier(plan.Value("schema"))
-	if object == "" {
-		object = c.DefaultObject()
-	}
+	var identifiers []json.RawMessage
 	events, err := c.Each(list, func(record json.RawMessage) rows.Row {
+		identifiers = append(identifiers, rows.ColumnsOf(record).Value(identifier))
 		return rows.Row{
 			Object: object, Operation: plan.Text("operation"), Identifier: identifier, Original: record, Fields: record,
 			Context: rows.Context{SyncID: plan.Value("sync_id"), RunID: plan.Value("sync_run_id")},
@@ -148,7 +148,7 @@ func sync(c *rows.Call) (engine.Batch, error) {
 	if err != nil {
 		return c.Refuse("%v; get_sync_speed names the maximum_batch_size", err)
 	}
-	return c.Result(events, func() any { return map[string]any{"record_results": results(events, identifier)} }), nil
+	return c.Result(events, func() any { return map[string]any{"record_results": results(events, identifiers)} }), nil
 }
 
 // activeIdentifier is the field by which this sync matches records.
@@ -168,19 +168,16 @@ func activeIdentifier(schema json.RawMessage) string {
 }
 
 type recordResult struct {
-	Identifier json.RawMessage `json:"identifier"`
+	Identifier json.RawMessage `json:"identifier"` // nil is written as null
 	Success    bool            `json:"success"`
 	Error      string          `json:"error_message,omitempty"`
 }
 
-func results(events []*engine.Event, identifier string) []recordResult {
+func results(events []*engine.Event, identifiers []json.RawMessage) []recordResult {
 	list := make([]recordResult, len(events))
 	for i, event := range events {
 		reason := rows.Rejected(event)
-		list[i] = recordResult{rows.ColumnsOf(event.Original).Value(identifier), reason == "", reason}
-		if list[i].Identifier == nil {
-			list[i].Identifier = json.RawMessage("null")
-		}
+		list[i] = recordResult{identifiers[i], reason == "", reason}
 	}
 	return list
 }

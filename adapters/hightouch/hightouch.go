@@ -89,7 +89,7 @@ var modes = []mode{
 
 // types are Hightouch's words for ours.
 var types = map[string]string{
-	rows.String: "STRING", rows.Number: "NUMBER", rows.Integer: "NUMBER", rows.Time: "DATETIME", rows.Boolean: "UNKNOWN", "": "UNKNOWN",
+	engine.FieldString: "STRING", engine.FieldNumber: "NUMBER", engine.FieldInteger: "NUMBER", engine.FieldTime: "DATETIME", engine.FieldBoolean: "UNKNOWN", "": "UNKNOWN",
 }
 
 func listFields(c *rows.Call) (engine.Batch, error) {
@@ -100,7 +100,7 @@ func listFields(c *rows.Call) (engine.Batch, error) {
 		Identifier bool   `json:"identifier"`
 	}
 	var list []field
-	offer, _ := c.Offer(objectOf(c.Params))
+	offer := c.Offer(objectOf(c.Params))
 	for _, f := range offer.Fields {
 		list = append(list, field{f.Name, f.Label, types[f.Type], f.Identifier})
 	}
@@ -136,11 +136,10 @@ func sync(c *rows.Call) (engine.Batch, error) {
 	configuration := rows.ColumnsOf(c.Params.Value("configuration"))
 	mapping := mappingOf(configuration, c.Params.Text("idColumn"))
 	object := objectOf(configuration)
-	if object == "" {
-		object = c.DefaultObject()
-	}
+	var sent []json.RawMessage
 	left := maxMapped
 	events, err := c.Each(list, func(original json.RawMessage) rows.Row {
+		sent = append(sent, original)
 		row := rows.Row{Object: object, Operation: c.Method, Identifier: mapping.identifier, Original: original}
 		if row.Fields = mapping.apply(original, left); row.Fields == nil {
 			row.Invalid = "the sync's mappings make more of this call's rows than can be taken"
@@ -151,7 +150,7 @@ func sync(c *rows.Call) (engine.Batch, error) {
 	if err != nil {
 		return c.Refuse("%v; behavior names the batchSize", err)
 	}
-	return c.Result(events, func() any { return map[string]any{"rejectedRows": rejected(events)} }), nil
+	return c.Result(events, func() any { return map[string]any{"rejectedRows": rejected(events, sent)} }), nil
 }
 
 // mapping is how a sync was told to name the columns.
@@ -171,6 +170,9 @@ func mappingOf(configuration rows.Columns, idColumn string) mapping {
 	if json.Unmarshal(configuration.Value("mappings"), &renames) == nil {
 		m.renames = append(m.renames, renames[:min(len(renames), maxMappings)]...)
 	}
+	if len(m.renames) > 0 && identifier.To == "" && idColumn != "" {
+		m.renames = append(m.renames, rows.Rename{From: idColumn, To: idColumn})
+	}
 	return m
 }
 
@@ -187,11 +189,11 @@ type rejectedRow struct {
 	Reason string          `json:"reason"`
 }
 
-func rejected(events []*engine.Event) []rejectedRow {
+func rejected(events []*engine.Event, sent []json.RawMessage) []rejectedRow {
 	list := []rejectedRow{}
-	for _, event := range events {
+	for i, event := range events {
 		if reason := rows.Rejected(event); reason != "" {
-			list = append(list, rejectedRow{event.Original, reason})
+			list = append(list, rejectedRow{sent[i], reason})
 		}
 	}
 	return list

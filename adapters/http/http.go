@@ -29,7 +29,7 @@ func Decode(req *engine.Request, opts spec.Options) (engine.Batch, error) {
 	if err != nil {
 		return engine.Batch{}, err
 	}
-	name(batch, requestID(req))
+	NameByHeaders(req, batch)
 	return batch, nil
 }
 
@@ -42,8 +42,9 @@ func requestID(req *engine.Request) string {
 	return ""
 }
 
-// name gives the events of a request its id, where they have none of their own.
-func name(batch engine.Batch, id string) {
+// NameByHeaders gives the events of a request the id in its headers, where they have none of their own.
+func NameByHeaders(req *engine.Request, batch engine.Batch) {
+	id := requestID(req)
 	for i, event := range batch.Events {
 		switch {
 		case event.MessageID != "" || id == "":

@@ -23,8 +23,8 @@ import (
 // Schemes are what Jitsu can prove itself with: its own signature, and custom headers.
 var Schemes = []string{verify.Jitsu, verify.Header, verify.Bearer, verify.Basic}
 
-// Refuse reports a secret that can not arrive: Jitsu cuts the value of a custom header at its second colon.
-func Refuse(cfg verify.Config) error {
+// CheckVerify reports a secret that can not arrive: Jitsu cuts the value of a custom header at its second colon.
+func CheckVerify(cfg verify.Config) error {
 	if cfg.Scheme != verify.Header && cfg.Scheme != verify.Bearer {
 		return nil
 	}
@@ -59,11 +59,15 @@ func decodeRows(records json.RawMessage, envelope rows.Columns, opts rows.Option
 	sentAt, _ := spec.Time(envelope.Value("sentAt")) // without one it is the time of receipt
 	events, err := opts.Each(records, func(record json.RawMessage) rows.Row {
 		columns := rows.ColumnsOf(record)
-		return rows.Row{
+		row := rows.Row{
 			Object: sync, Operation: columns.Text("operation"), MessageID: columns.Text("idempotencyKey"), Timestamp: sentAt,
 			Original: record, Fields: columns.Value("data"),
 			Context: rows.Context{SyncID: envelope.Value("syncId"), RunID: envelope.Value("runId"), Key: columns.Value("key")},
 		}
+		if row.Fields == nil && row.Operation == "delete" { // what is gone is known by its key
+			row.Fields = json.RawMessage("{}")
+		}
+		return row
 	})
 	return engine.Batch{Events: events}, err
 }

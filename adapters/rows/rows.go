@@ -3,10 +3,14 @@
 package rows
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,16 +24,13 @@ const (
 	AsIdentify = "identify"
 )
 
-// UserObject is the object whose rows are users, where a vendor's page lets people choose.
-const UserObject = "user"
-
 // DefaultDedupe is how long the hash of a row's content is taken for a repeat. It covers the retries of a vendor, and is
 // short, for a value that changes back brings back its hash.
 const DefaultDedupe = time.Hour
 
 // Config is the `rows` section of a connection.
 type Config struct {
-	As       string            `yaml:"as" enum:"record,identify" doc:"What a row becomes: a record event, or an identify of its user. Left out, a row of the object called user is an identify and any other a record."`
+	As       string            `yaml:"as" enum:"record,identify" doc:"What a row becomes: a record event, or an identify of its user. Left out, a row of the object called user is an identify and any other a record. A row that is gone is a delete."`
 	IDColumn string            `yaml:"id_column" doc:"The column that holds the user's id. Left out, it is the vendor's own identifier for users, else user_id, userId or id (for records user_id or userId)."`
 	Dedupe   time.Duration     `yaml:"dedupe" doc:"How long the same content of a row counts as a repeat. Default 1h."`
 	Objects  map[string]Fields `yaml:"objects" doc:"Objects that the vendor's page offers to map, with their fields, beside those that rules use."`
@@ -42,6 +43,21 @@ func (c Config) IsZero() bool {
 
 // Fields are the columns of an object with their types.
 type Fields map[string]string
+
+// Check reports what of a configuration can not be.
+func (c Config) Check() error {
+	if c.Dedupe < 0 {
+		return errors.New("rows: dedupe must be a time, such as 1h")
+	}
+	for _, object := range slices.Sorted(maps.Keys(c.Objects)) {
+		for _, field := range slices.Sorted(maps.Keys(c.Objects[object])) {
+			if !slices.Contains(engine.FieldTypes, c.Objects[object][field]) {
+				return fmt.Errorf("rows: the type of %s.%s must be one of %s", object, field, strings.Join(engine.FieldTypes, ", "))
+			}
+		}
+	}
+	return nil
+}
 
 // Options are what the rows of one request are read with.
 type Options struct {
@@ -69,7 +85,7 @@ type Row struct {
 	Timestamp time.Time
 	// Original is the row as sent, a checked JSON value; Fields its columns.
 	Original, Fields json.RawMessage
-	// Context is what is to be known of the sync.
+	// Context is what is to be known of the sync. Its key stands in for a user's id that is in no column.
 	Context Context
 	// Invalid says what is wrong with the row as an adapter found it; "" for nothing.
 	Invalid string
@@ -97,16 +113,16 @@ func (o Options) Event(row Row, index int) *engine.Event {
 	event.Context = encode(row.Context)
 	o.date(event, row)
 	event.Name = event.Type
-	if event.Type == engine.TypeRecord && row.Object != "" {
+	if !o.isUser(row.Object) && row.Object != "" {
 		event.Name = row.Object
 	}
 	if event.Invalid == "" && engine.KindOf(row.Fields) != '{' {
-		event.Invalid = "a row must be an object, not " + spec.KindOf(row.Fields)
+		event.Invalid = "a row must be an object, not " + spec.TypeName(row.Fields)
 	}
 	if event.Invalid == "" {
 		o.fill(event, row)
 	}
-	o.name(event, row)
+	o.setMessageID(event, row)
 	spec.Bound(event)
 	return event
 }
@@ -137,19 +153,21 @@ func (r *Row) bound() {
 	}
 }
 
-// typeOf is what the row becomes. A user that is gone from the table is a delete, which no switch acts upon.
+// typeOf is what the row becomes. One that is gone from the table is a delete: a rule for records must not greet it again,
+// and no switch acts upon it.
 func (o Options) typeOf(row Row) string {
-	as := o.As
-	if as == "" && row.Object == UserObject {
-		as = AsIdentify
-	}
 	switch {
-	case as != AsIdentify:
-		return engine.TypeRecord
 	case row.Operation == "delete" || row.Operation == "remove":
 		return engine.TypeDelete
+	case o.isUser(row.Object):
+		return engine.TypeIdentify
 	}
-	return engine.TypeIdentify
+	return engine.TypeRecord
+}
+
+// isUser reports whether the rows of an object say who users are.
+func (o Options) isUser(object string) bool {
+	return o.As == AsIdentify || o.As == "" && object == engine.UserObject
 }
 
 func (o Options) date(event *engine.Event, row Row) {
@@ -164,31 +182,24 @@ func (o Options) date(event *engine.Event, row Row) {
 
 // fill reads the columns.
 func (o Options) fill(event *engine.Event, row Row) {
-	columns := ColumnsOf(row.Fields)
-	candidates := []string{"user_id", "userId"}
-	if event.Type != engine.TypeRecord {
-		candidates = append(candidates, "id")
-		if row.Identifier != "" {
-			candidates = append([]string{row.Identifier}, candidates...)
-		}
-	}
-	if o.IDColumn != "" {
-		candidates = []string{o.IDColumn}
-	}
+	columns, user := ColumnsOf(row.Fields), o.isUser(row.Object)
+	candidates := o.idColumns(row, user)
 	column, id := columns.first(candidates)
-	event.Data = row.Fields
+	if id == nil && user && o.IDColumn == "" {
+		id = row.Context.Key
+	}
 	if id != nil {
 		var ok bool
 		if event.UserID, ok = spec.ID(id); !ok {
-			event.Invalid = fmt.Sprintf("the user id in the column %s must be a string or a number, not %s", column, spec.KindOf(id))
+			event.Invalid = fmt.Sprintf("the user id in the column %s must be a string or a number, not %s", cmp.Or(column, "key"), spec.TypeName(id))
 		}
 	}
-	if event.Type == engine.TypeRecord {
+	event.Data = row.Fields
+	if !user {
 		return
 	}
 	if event.UserID == "" && event.Invalid == "" {
-		event.Invalid = fmt.Sprintf("the row has no user id: none of its columns is %s; name the one that holds it as rows.id_column",
-			strings.Join(candidates, ", "))
+		event.Invalid = o.withoutID(candidates)
 	}
 	if event.Type == engine.TypeDelete {
 		event.Data = nil
@@ -200,8 +211,33 @@ func (o Options) fill(event *engine.Event, row Row) {
 	event.Traits = event.Data
 }
 
-// name gives the event its message id: the vendor's, or one of what the row is and holds.
-func (o Options) name(event *engine.Event, row Row) {
+// idColumns are where the user's id is looked for, in order.
+func (o Options) idColumns(row Row, user bool) []string {
+	var candidates []string
+	switch {
+	case o.IDColumn != "":
+		return []string{o.IDColumn}
+	case user && row.Identifier != "":
+		candidates = append(candidates, row.Identifier)
+	}
+	candidates = append(candidates, "user_id", "userId")
+	if user && row.Identifier != "id" {
+		candidates = append(candidates, "id")
+	}
+	return candidates
+}
+
+// withoutID is what is wrong with a user's row in which none of the columns is.
+func (o Options) withoutID(candidates []string) string {
+	if o.IDColumn != "" {
+		return "the row has no column " + o.IDColumn + ", which rows.id_column names as that of the user's id; map one to it"
+	}
+	return fmt.Sprintf("the row has no user id: none of its columns is %s; name the one that holds it as rows.id_column",
+		strings.Join(candidates, ", "))
+}
+
+// setMessageID gives the event its message id: the vendor's, or one of what the row is and holds.
+func (o Options) setMessageID(event *engine.Event, row Row) {
 	if row.MessageID != "" && !row.Hashed {
 		event.MessageID = row.MessageID
 		return

@@ -45,10 +45,11 @@ func TestWhatARowBecomes(t *testing.T) {
 		{name: "a column of our own choice before all", cfg: Config{IDColumn: "email"}, row: row("user", `{"id":"a","email":"b@c"}`), identifier: "id",
 			typ: "identify", event: "identify", user: "b@c", data: `{"id":"a","email":"b@c"}`, wantsTraits: true},
 		{name: "a user that is gone", row: row("user", `{"id":"a"}`), operation: "remove", typ: "delete", event: "delete", user: "a"},
-		{name: "a record that is gone", row: row("invoice", `{"id":"a"}`), operation: "delete", typ: "record", event: "invoice", data: `{"id":"a"}`},
+		{name: "a record that is gone", row: row("invoice", `{"id":"a"}`), operation: "delete", typ: "delete", event: "invoice", data: `{"id":"a"}`},
 		{name: "repeated columns, the last wins", row: row("user", `{"id":"a","id":"b","x":1,"x":2}`), typ: "identify", event: "identify", user: "b", data: `{"x":2}`, wantsTraits: true},
 
-		{name: "no id", row: row("user", `{"plan":"pro"}`), typ: "identify", event: "identify", invalid: "none of its columns is user_id, userId, id"},
+		{name: "no id", row: row("user", `{"plan":"pro"}`), typ: "identify", event: "identify", invalid: "none of its columns is user_id, userId, id;"},
+		{name: "another column", cfg: Config{IDColumn: "mail"}, row: row("user", `{"id":"a"}`), typ: "identify", event: "identify", invalid: "no column mail, which rows.id_column names"},
 		{name: "an empty id", row: row("user", `{"id":""}`), typ: "identify", event: "identify", invalid: "no user id"},
 		{name: "an id that is null", row: row("user", `{"id":null}`), typ: "identify", event: "identify", invalid: "no user id"},
 		{name: "an id that is a list", row: row("invoice", `{"user_id":[1]}`), typ: "record", event: "invoice", invalid: "must be a string or a number, not a list"},
@@ -136,8 +137,8 @@ func TestWhatRowsShareIsBounded(t *testing.T) {
 }
 
 func TestOffered(t *testing.T) {
-	o := options(Config{Objects: map[string]Fields{"invoice": {"amount": Number, "due": Time}, "user": {"plan": String}}})
-	o.Used = []engine.Object{{Name: "invoice", Fields: []engine.Field{{Name: "amount", Type: String}, {Name: "paid", Type: Boolean}}}, {Name: "order_line"}}
+	o := options(Config{Objects: map[string]Fields{"invoice": {"amount": engine.FieldNumber, "due": engine.FieldTime}, "user": {"plan": engine.FieldString}}})
+	o.Used = []engine.Object{{Name: "invoice", Fields: []engine.Field{{Name: "amount", Type: engine.FieldString}, {Name: "paid", Type: engine.FieldBoolean}}}, {Name: "order_line"}}
 	var list []string
 	for _, object := range o.Offered() {
 		names := ""
@@ -154,8 +155,15 @@ func TestOffered(t *testing.T) {
 	if strings.Join(list, "\n") != strings.Join(want, "\n") {
 		t.Errorf("offered\n%s\nwant\n%s", strings.Join(list, "\n"), strings.Join(want, "\n"))
 	}
-	if unknown, ok := o.Offer("nobody"); ok || len(unknown.Fields) != 1 || !unknown.Fields[0].Identifier {
+	if unknown := o.Offer("nobody"); len(unknown.Fields) != 2 || !unknown.Fields[0].Identifier {
 		t.Errorf("an unknown object: %+v", unknown)
+	}
+	o.IDColumn = "account"
+	if user := o.Offer("user"); user.Fields[0].Name != "account" || !user.Fields[0].Identifier {
+		t.Errorf("users by another column: %+v", user)
+	}
+	if invoice := o.Offer("invoice"); invoice.Fields[0].Name != "id" || invoice.Fields[1].Name != "account" || invoice.Fields[1].Identifier {
+		t.Errorf("records whose user is in another column: %+v", invoice)
 	}
 }
 

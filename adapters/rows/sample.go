@@ -23,13 +23,13 @@ type Sample struct {
 
 func sampleOf(doc []byte, own []string) (Sample, error) {
 	if err := engine.CheckJSON(doc, engine.DefaultJSONLimits); err != nil {
-		return Sample{}, fmt.Errorf("the sample is not JSON: %w", err)
+		return Sample{}, fmt.Errorf("the file is not JSON: %w", err)
 	}
 	columns := ColumnsOf(doc)
 	if slices.ContainsFunc(own, func(name string) bool { return columns.Value(name) != nil }) {
 		return Sample{ready: true}, nil
 	}
-	sample := Sample{Object: UserObject}
+	sample := Sample{Object: engine.UserObject, Rows: []json.RawMessage{}}
 	list := json.RawMessage(doc)
 	switch {
 	case engine.KindOf(columns.Value("rows")) == '[':
@@ -40,7 +40,7 @@ func sampleOf(doc []byte, own []string) (Sample, error) {
 	case engine.KindOf(doc) == '{':
 		list = slices.Concat([]byte("["), doc, []byte("]"))
 	case engine.KindOf(doc) != '[':
-		return Sample{}, errors.New("the sample is a row, a list of rows, or {\"object\": …, \"rows\": […]}")
+		return Sample{}, errors.New("the file must hold a row, a list of rows, or {\"object\": …, \"rows\": […]}")
 	}
 	err := engine.ElementsOf(list, engine.DefaultJSONLimits, func(row json.RawMessage) error {
 		sample.Rows = append(sample.Rows, row)

@@ -197,8 +197,8 @@ func clip(text []byte, size int) string {
 	return string(text[:size])
 }
 
-// KindOf names the type of a checked JSON value for people, with its article.
-func KindOf(value json.RawMessage) string {
+// TypeName names the type of a checked JSON value for people, with its article.
+func TypeName(value json.RawMessage) string {
 	switch engine.KindOf(value) {
 	case 0:
 		return "nothing"

@@ -73,7 +73,7 @@ func (r *reading) readType() string {
 		r.fail("the message has no type; it must be one of %s", strings.Join(types, ", "))
 		return ""
 	case raw[0] != '"':
-		r.fail("type must be a string, not %s", KindOf(raw))
+		r.fail("type must be a string, not %s", TypeName(raw))
 		return ""
 	}
 	for _, known := range types {
@@ -115,7 +115,7 @@ func (r *reading) id(member int) string {
 	}
 	id, ok := ID(raw)
 	if !ok {
-		r.fail("%s must be a string or a number, not %s", memberNames[member], KindOf(raw))
+		r.fail("%s must be a string or a number, not %s", memberNames[member], TypeName(raw))
 	}
 	return id
 }
@@ -128,7 +128,7 @@ func (r *reading) messageID() string {
 	}
 	id, ok := ID(raw)
 	if !ok {
-		r.note("messageId must be a string, not %s, and was left out", KindOf(raw))
+		r.note("messageId must be a string, not %s, and was left out", TypeName(raw))
 	}
 	return id
 }
@@ -146,7 +146,7 @@ func ID(raw json.RawMessage) (id string, ok bool) {
 func (r *reading) section(member int) json.RawMessage {
 	raw := r.values[member]
 	if raw != nil && raw[0] != '{' {
-		r.fail("%s must be an object, not %s", memberNames[member], KindOf(raw))
+		r.fail("%s must be an object, not %s", memberNames[member], TypeName(raw))
 		return nil
 	}
 	return raw
@@ -202,7 +202,7 @@ func (r *reading) name() string {
 func (r *reading) trackName() string {
 	raw := r.values[memberEvent]
 	if raw != nil && raw[0] != '"' {
-		r.fail("event must be a string, not %s", KindOf(raw))
+		r.fail("event must be a string, not %s", TypeName(raw))
 		return r.event.Type
 	}
 	name, _ := engine.StringOf(raw)
@@ -216,7 +216,7 @@ func (r *reading) trackName() string {
 func (r *reading) pageName() string {
 	raw := r.values[memberName]
 	if raw != nil && raw[0] != '"' {
-		r.fail("name must be a string, not %s", KindOf(raw))
+		r.fail("name must be a string, not %s", TypeName(raw))
 		return ""
 	}
 	if name, _ := engine.StringOf(raw); name != "" {

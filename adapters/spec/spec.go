@@ -197,7 +197,7 @@ func (d *decoder) add(original json.RawMessage, m *members) {
 	}
 	d.events = append(d.events, event)
 	if m == nil {
-		event.Invalid = "a message must be an object, not " + KindOf(original)
+		event.Invalid = "a message must be an object, not " + TypeName(original)
 	} else {
 		r := reading{decoder: d, members: m, event: event}
 		r.read()

@@ -1,38 +1,51 @@
-package http
+package adapters
 
 import (
 	"bytes"
 	"encoding/json"
 	"time"
 
+	generic "switchyard/adapters/http"
 	"switchyard/adapters/spec"
 	"switchyard/engine"
 )
 
-// DecodeMapped makes events of the messages that a connection's expressions found in a request. A message that does not
-// fit is an event with Invalid set; one without a message id has that of the request's headers, as in Decode. Single is
-// true where a request is always one message.
-func DecodeMapped(req *engine.Request, messages []engine.Mapped, single bool, opts spec.Options) engine.Batch {
-	batch := engine.Batch{Events: make([]*engine.Event, len(messages)), Single: single}
+// Mapper reads the messages of a request with the expressions of a connection.
+type Mapper interface {
+	// Map returns up to most messages; its errors are *engine.BadRequest.
+	Map(req *engine.Request, most int) ([]engine.Mapped, error)
+	// Splits is true when a request can have several messages.
+	Splits() bool
+}
+
+// decodeMapped makes events of what a connection's expressions find in a request. A message that does not fit is an event
+// with Invalid set, and is kept: what is wrong may be our own expression, which the sender can not mend. One without a
+// message id has that of the request's headers, as a connection of kind http has.
+func decodeMapped(mapper Mapper, req *engine.Request, opts spec.Options) (engine.Batch, error) {
+	messages, err := mapper.Map(req, opts.MaxEvents)
+	if err != nil {
+		return engine.Batch{}, err
+	}
+	batch := engine.Batch{Events: make([]*engine.Event, len(messages)), Single: !mapper.Splits(), Keep: true}
 	for i, message := range messages {
-		r := reading{Options: opts, from: message, event: &engine.Event{
+		r := mapping{Options: opts, from: message, event: &engine.Event{
 			Timestamp: opts.Now, ReceivedAt: opts.Now, Verification: opts.Coverage.Of(i), Original: message.Original,
 		}}
 		r.read()
 		batch.Events[i] = r.event
 	}
-	name(batch, requestID(req))
-	return batch
+	generic.NameByHeaders(req, batch)
+	return batch, nil
 }
 
-// reading is one message while it is made an event.
-type reading struct {
+// mapping is one message while it is made an event.
+type mapping struct {
 	spec.Options
 	from  engine.Mapped
 	event *engine.Event
 }
 
-func (r *reading) read() {
+func (r *mapping) read() {
 	e := r.event
 	if r.from.Err != nil {
 		e.Invalid = r.from.Err.Error()
@@ -53,14 +66,14 @@ func (r *reading) read() {
 }
 
 // fail marks the event as invalid; the first reason stands.
-func (r *reading) fail(reason string) {
+func (r *mapping) fail(reason string) {
 	if r.event.Invalid == "" {
 		r.event.Invalid = reason
 	}
 }
 
 // readType is a track when nothing is mapped: most webhooks tell what happened.
-func (r *reading) readType() string {
+func (r *mapping) readType() string {
 	if r.from.Type == nil {
 		return engine.TypeTrack
 	}
@@ -75,7 +88,7 @@ func (r *reading) readType() string {
 	return ""
 }
 
-func (r *reading) text(part string, value any) string {
+func (r *mapping) text(part string, value any) string {
 	text, ok := engine.Text(value)
 	if value != nil && !ok {
 		r.fail("the connection's map makes " + part + " " + engine.TypeName(value) + "; it must be a string or a number")
@@ -83,7 +96,7 @@ func (r *reading) text(part string, value any) string {
 	return text
 }
 
-func (r *reading) readData() {
+func (r *mapping) readData() {
 	if r.from.Data == nil {
 		return
 	}
@@ -108,7 +121,7 @@ func (r *reading) readData() {
 }
 
 // readTimestamp leaves the time of receipt where there is no time to be believed, and says so.
-func (r *reading) readTimestamp() {
+func (r *mapping) readTimestamp() {
 	at, ok := r.from.Timestamp.(time.Time)
 	if !ok {
 		if r.from.Timestamp == nil {
@@ -128,7 +141,7 @@ func (r *reading) readTimestamp() {
 	}
 }
 
-func (r *reading) note(text string) { r.event.Notes = append(r.event.Notes, text) }
+func (r *mapping) note(text string) { r.event.Notes = append(r.event.Notes, text) }
 
 func encode(value any) (json.RawMessage, error) {
 	var doc bytes.Buffer
