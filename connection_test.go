@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"regexp"
@@ -145,8 +146,8 @@ func TestAVendorsPageOffersWhatRulesUse(t *testing.T) {
 	}
 }
 
-// A value that changes and changes back sends the same hash again; within the window that is a repeat, later it is news.
-func TestRowsAreRepeatsForAWhileOnly(t *testing.T) {
+// The hash of a row's content names it; the log's contract has how long a repeat counts.
+func TestARowIsKnownByItsHash(t *testing.T) {
 	onBothStores(t, func(t *testing.T, redis string) {
 		i := start(t, redis, connections)
 		row := func(hash, city string) string {
@@ -165,21 +166,32 @@ func TestRowsAreRepeatsForAWhileOnly(t *testing.T) {
 	})
 }
 
+// limited serves with the door's clock standing still, so that the rate is what the test says.
+func limited(t *testing.T) *instance {
+	t.Helper()
+	i := &instance{t: t, dir: t.TempDir(), log: &logBuffer{}, now: func() time.Time { return fixtureTime }}
+	for name, text := range connections {
+		i.write(name, text)
+	}
+	i.serve("embedded")
+	return i
+}
+
 func TestLimits(t *testing.T) {
-	i := start(t, "embedded", connections)
+	i := limited(t)
 	for n := range 3 {
 		i.post("limited-key", signedUp(fmt.Sprintf("l-%d", n), `{}`), 200)
 	}
 	slow := i.post("limited-key", signedUp("l-3", `{}`), 429)
 	wait, err := strconv.Atoi(slow.Header.Get("Retry-After"))
-	if err != nil || wait < 1 || wait > 2 || !strings.Contains(slow.Body, `"too_many_events"`) {
+	if err != nil || wait != 2 || !strings.Contains(slow.Body, `"rate_limited"`) || !strings.Contains(slow.Body, "in 2 s") {
 		t.Errorf("Retry-After %q, %s", slow.Header.Get("Retry-After"), slow.Body)
 	}
 	var page listOf[eventRecord]
 	if i.get(testEnvironment+"/events?message_id=l-3", &page); len(page.Items) != 0 {
 		t.Errorf("a refused event is on the log")
 	}
-	if !i.metric(`switchyard_events_rejected_total{environment="test",reason="too_many_events",source="limited"} 1`) {
+	if !i.metric(`switchyard_events_rejected_total{environment="test",reason="rate_limited",source="limited"} 1`) {
 		t.Error("the refusal is not counted")
 	}
 	if big := i.post("limited-key", signedUp("l-4", `{"x":"`+strings.Repeat("x", 2000)+`"}`), 413); !strings.Contains(big.Body, "2000 bytes") {
@@ -194,15 +206,61 @@ func TestLimits(t *testing.T) {
 
 // A batch larger than the burst gets through, and what comes after it waits.
 func TestABatchLargerThanTheBurst(t *testing.T) {
-	i := start(t, "embedded", connections)
+	i := limited(t)
 	batch := "["
 	for n := range 5 {
 		batch += signedUp(fmt.Sprintf("b-%d", n), `{}`) + ","
 	}
 	i.post("limited-key", strings.TrimSuffix(batch, ",")+"]", 200)
 	answer := i.post("limited-key", signedUp("b-9", `{}`), 429)
-	if wait, _ := strconv.Atoi(answer.Header.Get("Retry-After")); wait < 4 {
+	if wait, _ := strconv.Atoi(answer.Header.Get("Retry-After")); wait != 6 {
 		t.Errorf("Retry-After %s after five events at one in two seconds", answer.Header.Get("Retry-After"))
+	}
+}
+
+// What is refused is on no log; whoever connects a platform sees it with the connection.
+func TestRefusalsAreShown(t *testing.T) {
+	i := limited(t)
+	for range 3 {
+		i.do(http.MethodPost, i.ingest+"/v1/receive/warned-key", `{"type":`)
+	}
+	i.do(http.MethodPost, i.ingest+"/v1/receive/rejecting-key", signedUp("s", `{"plan":"secret-plan"}`))
+	i.do(http.MethodPost, i.ingest+"/v1/receive/nobody", `{}`)
+	var page listOf[struct {
+		Source  string
+		Refused *struct {
+			Count    int
+			LastAt   time.Time `json:"last_at"`
+			LastCode string    `json:"last_code"`
+		}
+	}]
+	i.get(testEnvironment+"/connections", &page)
+	shown := map[string]string{}
+	for _, c := range page.Items {
+		if c.Refused != nil {
+			shown[c.Source] = fmt.Sprintf("%d %s %s", c.Refused.Count, c.Refused.LastCode, c.Refused.LastAt.Format(time.RFC3339))
+		}
+	}
+	if want := map[string]string{"warned": "3 malformed_json 2024-05-01T12:00:00Z", "rejecting": "1 schema_violation 2024-05-01T12:00:00Z"}; !maps.Equal(shown, want) {
+		t.Errorf("shown %v, want %v", shown, want)
+	}
+	log := i.log.String()
+	if n := strings.Count(log, "requests are refused"); n != 3 || !strings.Contains(log, "reason=unknown_write_key") || strings.Contains(log, "secret-plan") {
+		t.Errorf("told %d times:\n%s", n, log)
+	}
+}
+
+// An expression of ours that fails is not the sender's to mend: the event is kept, with what is wrong.
+func TestAMapThatFailsKeepsTheEvent(t *testing.T) {
+	i := start(t, "embedded", map[string]string{"switchyard.yaml": `
+sources: [{key: desk, kind: http}]
+environments:
+  - key: test
+    connections: {desk: {write_keys: [desk-key], map: {name: body.type + ".x", message_id: body.id}}}
+`})
+	i.post("desk-key", `{"id":"d-1","customer":"ann"}`, 200)
+	if d := i.detail("d-1"); d.Outcome != "invalid" || !strings.Contains(d.Reason, "switchyard.yaml:5:") || !strings.Contains(d.Reason, "name: ") {
+		t.Errorf("%+v", d)
 	}
 }
 

@@ -72,6 +72,9 @@ func (l *loader) settings(environment string, c *connectionConfig) adapters.Sett
 		settings.Objects = set.Objects()
 	}
 	if c.Map != nil {
+		if c.Map.Name.IsZero() && c.Map.Type.IsZero() {
+			l.wrong(c.Map.Place, "a track needs a name: map one, or a type that needs none")
+		}
 		mapping, err := rules.CompileMapping(c.Map, settings.Verify.Header)
 		l.add(err)
 		if err == nil {

@@ -33,8 +33,10 @@ type server struct {
 	opened atomic.Pointer[redislog.Log]
 	book   *rules.Book
 	doors  *httpapi.Doors
-	engine *engine.Engine
-	plan   atomic.Pointer[plan]
+	// refusals outlive reloads.
+	refusals *httpapi.Refusals
+	engine   *engine.Engine
+	plan     atomic.Pointer[plan]
 
 	ingest, admin listening
 	draining      atomic.Bool
@@ -44,7 +46,7 @@ type server struct {
 // newServer opens the store and makes everything that does not depend on the plan. It waits for a Redis that is away,
 // and says so, until ctx ends.
 func newServer(ctx context.Context, p *plan, logger *slog.Logger) (*server, error) {
-	s := &server{logger: logger, registry: prometheus.NewRegistry(), book: &rules.Book{}, doors: &httpapi.Doors{}}
+	s := &server{logger: logger, registry: prometheus.NewRegistry(), book: &rules.Book{}, doors: &httpapi.Doors{}, refusals: &httpapi.Refusals{}}
 	s.metrics = engine.NewMetrics(s.registry)
 	s.plan.Store(p)
 	if err := s.listenAdmin(p); err != nil {
@@ -170,6 +172,7 @@ func (s *server) listenAdmin(p *plan) error {
 		Log:          s.readable,
 		Environments: func() []httpapi.EnvironmentInfo { return s.plan.Load().info(s.book) },
 		Tokens:       func() []httpapi.Token { return s.plan.Load().config.tokens() },
+		Refusals:     s.refusals,
 		Ready:        s.ready,
 		Gatherer:     s.registry,
 		Logger:       s.logger,
@@ -187,7 +190,7 @@ func (s *server) readable() httpapi.Log {
 
 func (s *server) listenIngest() error {
 	return s.ingest.start(s.plan.Load().config.Listen.Value, httpapi.NewIngest(httpapi.IngestOptions{
-		Doors: s.doors, Acceptor: &engine.Acceptor{Metrics: s.metrics}, Metrics: s.metrics, Logger: s.logger,
+		Doors: s.doors, Acceptor: &engine.Acceptor{Metrics: s.metrics}, Metrics: s.metrics, Refusals: s.refusals, Logger: s.logger,
 		WriteKeyOf: spec.WriteKeyOf, Now: s.now,
 	}))
 }

@@ -68,6 +68,8 @@ type ConnectionInfo struct {
 	OnInvalid string   `json:"on_invalid,omitempty"`
 	// Rate is the events a second that it may send to each process; 0 for any number.
 	Rate float64 `json:"rate,omitempty"`
+	// Refused is what it was refused since the process started; nil for nothing.
+	Refused *RefusalView `json:"refused,omitempty"`
 }
 
 // AdminOptions are what the admin listener works with.
@@ -78,6 +80,8 @@ type AdminOptions struct {
 	Environments func() []EnvironmentInfo
 	// Tokens are those that may call the management API; with none the listener is on loopback, and everybody may.
 	Tokens func() []Token
+	// Refusals are what connections were refused.
+	Refusals *Refusals
 	// Ready is nil when events can be accepted, else says why not.
 	Ready    func(ctx context.Context) error
 	Gatherer prometheus.Gatherer
@@ -90,6 +94,9 @@ type AdminOptions struct {
 func NewAdmin(options AdminOptions) *fiber.App {
 	if options.Now == nil {
 		options.Now = time.Now
+	}
+	if options.Refusals == nil {
+		options.Refusals = &Refusals{}
 	}
 	a := &admin{options}
 	app := fiber.New(fiber.Config{
@@ -182,11 +189,10 @@ func (a *admin) connections(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	items := environment.Connections
-	if items == nil {
-		items = []ConnectionInfo{}
-	}
-	return c.JSON(listView[ConnectionInfo]{Items: items})
+	return c.JSON(listView[ConnectionInfo]{Items: list(environment.Connections, func(info ConnectionInfo) ConnectionInfo {
+		info.Refused = a.Refusals.Of(environment.Key, info.Source)
+		return info
+	})})
 }
 
 func (a *admin) events(c *fiber.Ctx) error {

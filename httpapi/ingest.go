@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/base64"
 	"log/slog"
 	"net/url"
@@ -19,6 +20,8 @@ type IngestOptions struct {
 	Doors    *Doors
 	Acceptor *engine.Acceptor
 	Metrics  *engine.Metrics
+	// Refusals are told what is not stored.
+	Refusals *Refusals
 	Logger   *slog.Logger
 	// WriteKeyOf reads the write key that an SDK put into its body; "" for none.
 	WriteKeyOf func(body []byte) string
@@ -30,6 +33,9 @@ type IngestOptions struct {
 func NewIngest(options IngestOptions) *fiber.App {
 	if options.Now == nil {
 		options.Now = time.Now
+	}
+	if options.Refusals == nil {
+		options.Refusals = &Refusals{}
 	}
 	in := &ingest{options}
 	app := fiber.New(fiber.Config{
@@ -109,13 +115,18 @@ func (in *ingest) find(c *fiber.Ctx, writeKey string) (*Door, error) {
 }
 
 func (in *ingest) reject(door *Door, err error) {
-	environment, source := "", ""
+	var key connectionKey
 	if door != nil {
-		environment, source = door.Connection.Environment, door.Connection.Source
+		key = connectionKey{door.Connection.Environment, door.Connection.Source}
 	}
-	reason := failureOf(err).Code
-	in.Metrics.EventsRejected.WithLabelValues(environment, source, reason).Inc()
-	in.Logger.Debug("request refused", "environment", environment, "source", source, "reason", reason, "error", err)
+	why := failureOf(err)
+	in.Metrics.EventsRejected.WithLabelValues(key.environment, key.source, why.Code).Inc()
+	level, message := slog.LevelDebug, "request refused"
+	if in.Refusals.note(key, why, in.Now()) {
+		// The code only: a message may quote what was sent.
+		level, message = slog.LevelWarn, "requests are refused; the API shows the last one of each connection"
+	}
+	in.Logger.Log(context.Background(), level, message, "environment", key.environment, "source", key.source, "reason", why.Code)
 }
 
 var (

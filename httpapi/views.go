@@ -59,7 +59,8 @@ type eventView struct {
 // eventDetail is an event by id: with its content and all its actions.
 type eventDetail struct {
 	eventView
-	Data json.RawMessage `json:"data"`
+	Data    json.RawMessage `json:"data"`
+	Context json.RawMessage `json:"context"`
 	// Event is the original as received; a string when it was not JSON.
 	Event   json.RawMessage `json:"event"`
 	Actions []actionView    `json:"actions"`
@@ -82,7 +83,7 @@ func viewEvent(record *engine.EventRecord) eventView {
 
 func viewEventDetail(record *engine.EventRecord, actions []*engine.Action) eventDetail {
 	return eventDetail{
-		eventView: viewEvent(record), Data: jsonOr(record.Data, "{}"), Event: asJSON(record.Original),
+		eventView: viewEvent(record), Data: jsonOr(record.Data, "{}"), Context: jsonOr(record.Context, "{}"), Event: asJSON(record.Original),
 		Actions: list(actions, viewAction),
 	}
 }

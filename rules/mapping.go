@@ -62,6 +62,9 @@ var (
 	itemPlace = mappingPlace("")
 )
 
+// eventTypes are those that a message can be made.
+var eventTypes = append(slices.Clone(messageTypes), engine.TypeRecord)
+
 // mappingPlace sees no item where there is something to say instead.
 func mappingPlace(noItem string) *place {
 	p := &place{names: types.Map{"body": types.Any, "headers": objectType}, instead: map[string]string{}}
@@ -70,10 +73,7 @@ func mappingPlace(noItem string) *place {
 	}
 	p.instead["type"] += "; for the type of a value write typeof(value)"
 	p.instead["now"] = "a body is read the same way at any time; without a timestamp it is the time of receipt"
-	for _, literal := range []string{
-		engine.TypeTrack, engine.TypeIdentify, engine.TypePage, engine.TypeScreen, engine.TypeGroup, engine.TypeAlias,
-		engine.TypeDelete, engine.TypeRecord,
-	} {
+	for _, literal := range eventTypes {
 		p.instead[literal] = fmt.Sprintf(`a text has quotes of its own: '"%s"'`, literal)
 	}
 	if noItem == "" {
@@ -107,7 +107,11 @@ func CompileMapping(written *MappingText, hide ...string) (*Mapping, error) {
 		if text.IsZero() {
 			continue
 		}
-		value, problem := m.compile(language, text)
+		var allowed []string
+		if part.name == "type" {
+			allowed = eventTypes
+		}
+		value, problem := m.compile(language, text, allowed...)
 		report(problem)
 		m.parts = append(m.parts, mappedPart{part.name, value, part.of})
 	}
@@ -133,10 +137,17 @@ func (m *Mapping) parse(language *language, text document.Text) (ast.Node, *docu
 	return node, names.problem
 }
 
-func (m *Mapping) compile(language *language, text document.Text) (*expression, *document.Problem) {
+func (m *Mapping) compile(language *language, text document.Text, allowed ...string) (*expression, *document.Problem) {
 	node, problem := m.parse(language, text)
 	if problem != nil {
 		return nil, problem
+	}
+	if literal, ok := node.(*ast.StringNode); ok && allowed != nil && !slices.Contains(allowed, strings.ToLower(literal.Value)) {
+		hint := "; there are " + strings.Join(allowed, ", ")
+		if nearest, ok := document.Nearest(literal.Value, allowed); ok {
+			hint = "; did you mean " + nearest + "?"
+		}
+		return nil, at(text, 0, "there is no type %q%s", literal.Value, hint)
 	}
 	return language.build(text, node)
 }

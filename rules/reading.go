@@ -21,8 +21,8 @@ const (
 // jsonSpace is what JSON calls white space; package bytes calls more so.
 const jsonSpace = " \t\r\n"
 
-// Map reads the messages of one request, most of them at the most. A message for which an expression fails has Err, and what the others gave; when
-// each itself fails, that is one message with all of the body.
+// Map reads the messages of one request, as many as most. A message for which an expression fails has Err, and what the
+// others gave; when each itself fails, that is one message with all of the body.
 //
 // The error is an *engine.BadRequest with the code empty_body, malformed_json, invalid_utf8, too_deep, too_many_values,
 // not_a_list (what each gives is none), too_many_events or too_large (the messages come to far more than the body). An

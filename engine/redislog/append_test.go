@@ -19,6 +19,7 @@ var appendContract = []contract{
 	{"an event comes back as it went", func(t *testing.T, f *fixture) {
 		event := f.event("sam10", "m1")
 		event.Notes = []string{"the timestamp did not parse"}
+		event.Violations = []engine.Violation{{Pointer: "/plan", Message: "must be one of \"a\", \"b\""}, {Message: "<&>"}}
 		event.Traits = json.RawMessage(`{"elsewhere":"not in the original"}`)
 		event.Timestamp = event.Timestamp.Truncate(time.Millisecond).Add(123456 * time.Nanosecond)
 		event.ReceivedAt = event.ReceivedAt.Truncate(time.Millisecond)
@@ -123,6 +124,28 @@ var appendContract = []contract{
 		f.append(longest, again)
 		if again.DuplicateOf != longest.ID {
 			t.Error("the longest message id is not deduplicated")
+		}
+	}},
+	{"an event may have a window of its own, shorter than the environment's", func(t *testing.T, f *fixture) {
+		send := func(window time.Duration) *engine.Event {
+			event := f.event("sam", "hash")
+			event.DedupeFor = window
+			f.append(event)
+			return event
+		}
+		first := send(time.Hour)
+		f.clock.forward(59 * time.Minute)
+		if again := send(time.Hour); again.DuplicateOf != first.ID {
+			t.Errorf("within its window: repeats %q, want %q", again.DuplicateOf, first.ID)
+		}
+		f.clock.forward(2 * time.Minute)
+		news := send(time.Hour)
+		if news.DuplicateOf != "" {
+			t.Errorf("after its window: repeats %q", news.DuplicateOf)
+		}
+		f.clock.forward(25 * time.Hour)
+		if later := send(100 * time.Hour); later.DuplicateOf != "" {
+			t.Errorf("after the environment's window: repeats %q", later.DuplicateOf)
 		}
 	}},
 	{"the window is 24 hours from the first", func(t *testing.T, f *fixture) {
