@@ -266,10 +266,20 @@ func TestSecretsAreNeverShown(t *testing.T) {
 	i.post("write-key-that-is-long-7777", `{"type":"page","name":"x","messageId":"s-1"}`, 200)
 	i.do("POST", i.ingest+"/v1/receive/other-key-that-is-long-8888", `{}`, "X-Signature", "00")
 	i.do("POST", i.ingest+"/v1/receive/wrong-key-that-is-long-9999", `{}`)
+	i.do("POST", i.ingest+"/v1/track", `{"writeKey":"write-key-that-is-long-7777","event":"e","messageId":"s-2"}`)
+	i.do("POST", i.ingest+"/v1/receive/write-key-that-is-long-7777/and/more", `{}`)
+	i.do("POST", i.ingest+"/v1/receive/write-key-that-is-long-7777?token=very-secret-1", `{`)
 	i.settled("s-1")
+	keyed := i.settled("s-2")
+	var names listOf[struct{ Name string }]
+	eventually(t, "the names are counted", func() bool {
+		i.get(testEnvironment+"/event-names", &names)
+		return len(names.Items) == 2
+	})
 	var shown bytes.Buffer
 	shown.WriteString(i.log.String())
-	for _, path := range []string{"/api/v1/environments", testEnvironment + "/connections", testEnvironment + "/events", "/metrics"} {
+	for _, path := range []string{"/api/v1/environments", testEnvironment + "/connections", testEnvironment + "/events",
+		testEnvironment + "/events/" + keyed.ID, testEnvironment + "/event-names", "/metrics"} {
 		shown.WriteString(i.do("GET", i.admin+path, "").Body)
 	}
 	for _, secret := range []string{"very-secret-1", "write-key-that-is-long", "other-key-that-is-long", "wrong-key-that-is-long"} {

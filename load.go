@@ -235,6 +235,18 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
+// connection is that of a source in an environment; nil when there is none.
+func (p *plan) connection(environment, source string) *plannedConnection {
+	for _, e := range p.environments {
+		for _, c := range e.connections {
+			if e.key == environment && c.Source == source {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
 // info is the plan as the management API shows it, without any secret.
 func (p *plan) info(book *rules.Book) []httpapi.EnvironmentInfo {
 	infos := make([]httpapi.EnvironmentInfo, len(p.environments))

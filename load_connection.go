@@ -82,6 +82,10 @@ func (l *loader) settings(environment string, c *connectionConfig) adapters.Sett
 		}
 	}
 	for _, name := range sortedKeys(c.Schemas) {
+		if c.Schemas[name].Value == "" {
+			l.wrong(c.Place, "schemas.%s names no file", name)
+			continue
+		}
 		settings.Schemas[name] = l.schema(c.Schemas[name])
 	}
 	l.withoutEffect(c)

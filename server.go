@@ -78,17 +78,8 @@ func (s *server) decider() engine.Decider {
 }
 
 func (s *server) identifies(environment, source string) bool {
-	for _, e := range s.plan.Load().environments {
-		if e.key != environment {
-			continue
-		}
-		for _, c := range e.connections {
-			if c.Source == source {
-				return c.IdentifyUsers
-			}
-		}
-	}
-	return false
+	connection := s.plan.Load().connection(environment, source)
+	return connection != nil && connection.IdentifyUsers
 }
 
 func (s *server) openLog(ctx context.Context, url string) (*redislog.Log, error) {
@@ -144,9 +135,12 @@ func (s *server) apply(ctx context.Context, p *plan) error {
 		}
 		stores[e.key] = store
 	}
-	doors := map[string]*httpapi.Door{}
+	doors, live := map[string]*httpapi.Door{}, s.plan.Load()
 	for _, e := range p.environments {
 		for _, c := range e.connections {
+			if before := live.connection(e.key, c.Source); before != nil && before != c {
+				c.receiver.Inherit(before.receiver)
+			}
 			for _, key := range c.writeKeys {
 				doors[key] = c.door(stores[e.key])
 			}

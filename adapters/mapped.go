@@ -16,6 +16,8 @@ type Mapper interface {
 	Map(req *engine.Request, most int) ([]engine.Mapped, error)
 	// Splits is true when a request can have several messages.
 	Splits() bool
+	// ReadsHeaders is true when what it finds depends on the request's headers.
+	ReadsHeaders() bool
 }
 
 // decodeMapped makes events of what a connection's expressions find in a request. A message that does not fit is an event
@@ -27,14 +29,18 @@ func decodeMapped(mapper Mapper, req *engine.Request, opts spec.Options) (engine
 		return engine.Batch{}, err
 	}
 	batch := engine.Batch{Events: make([]*engine.Event, len(messages)), Single: !mapper.Splits(), Keep: true}
+	left := spec.Budget(len(req.Body))
 	for i, message := range messages {
 		r := mapping{Options: opts, from: message, event: &engine.Event{
 			Timestamp: opts.Now, ReceivedAt: opts.Now, Verification: opts.Coverage.Of(i), Original: message.Original,
 		}}
 		r.read()
+		if left -= spec.Size(r.event); left < 0 {
+			return engine.Batch{}, spec.ErrBudget
+		}
 		batch.Events[i] = r.event
 	}
-	generic.NameByHeaders(req, batch)
+	generic.NameByHeaders(req, batch, opts)
 	return batch, nil
 }
 

@@ -122,6 +122,9 @@ func (r *Receiver) ReceiveCall(call string, req *engine.Request, now time.Time) 
 	return r.receive(req, now, func(req *engine.Request, opts rows.Options) (engine.Batch, error) {
 		if call != "batch" {
 			opts.DefaultType = call
+			if r.verifier.SignsBody() { // and not the path, which decides the type of a message without one
+				opts.Coverage = verify.Unsure
+			}
 		}
 		return spec.Decode(req.Body, opts.Options)
 	})
@@ -139,8 +142,19 @@ func (r *Receiver) receive(req *engine.Request, now time.Time, decode func(*engi
 	if err := r.throttle.open(now); err != nil {
 		return engine.Batch{}, err
 	}
+	batch, err := r.read(req, r.options(req, now, coverage), decode)
+	if err != nil {
+		_ = r.throttle.take(now, 1) // what is refused took work, too
+		return engine.Batch{}, err
+	}
+	return batch, r.throttle.take(now, len(batch.Events))
+}
+
+// read makes events of a body and holds them against the connection's schemas, and all of them against the size of the
+// body.
+func (r *Receiver) read(req *engine.Request, opts rows.Options, decode func(*engine.Request, rows.Options) (engine.Batch, error)) (engine.Batch, error) {
 	tidy := r.tidied(req)
-	batch, err := decode(tidy, r.options(now, coverage))
+	batch, err := decode(tidy, opts)
 	if err != nil {
 		return engine.Batch{}, err
 	}
@@ -152,7 +166,13 @@ func (r *Receiver) receive(req *engine.Request, now time.Time, decode func(*engi
 	if err := r.checkData(&batch); err != nil {
 		return engine.Batch{}, err
 	}
-	return batch, r.throttle.take(now, len(batch.Events))
+	left := opts.Budget
+	for _, event := range batch.Events {
+		if left -= spec.Size(event); left < 0 {
+			return engine.Batch{}, spec.ErrBudget
+		}
+	}
+	return batch, nil
 }
 
 // tidied is the request with what the vendor is known to send broken mended.
@@ -165,10 +185,11 @@ func (r *Receiver) tidied(req *engine.Request) *engine.Request {
 	return &tidy
 }
 
-func (r *Receiver) options(now time.Time, coverage verify.Coverage) rows.Options {
-	common := spec.Options{Now: now, Coverage: coverage, MaxEvents: r.settings.Limits.Batch}
+func (r *Receiver) options(req *engine.Request, now time.Time, coverage verify.Coverage) rows.Options {
+	common := spec.Options{Now: now, Coverage: coverage, MaxEvents: r.settings.Limits.Batch, IDHeaders: r.verifier.IDHeaders()}
 	return rows.Options{
 		Options: common.WithDefaults(), Config: r.settings.Rows, Used: r.settings.Objects, Rate: r.settings.Limits.Rate,
+		Budget: spec.Budget(len(req.Body)),
 	}
 }
 
@@ -176,7 +197,17 @@ func (r *Receiver) decode(req *engine.Request, opts rows.Options) (engine.Batch,
 	if r.settings.Map == nil {
 		return r.kind.Decode(req, opts)
 	}
+	if r.verifier.SignsBody() && r.settings.Map.ReadsHeaders() { // which are not signed
+		opts.Coverage = verify.Unsure
+	}
 	return decodeMapped(r.settings.Map, req, opts.Options)
+}
+
+// Inherit takes over what is left of the rate from the receiver that this one replaces.
+func (r *Receiver) Inherit(before *Receiver) {
+	if before != nil && before.settings.Limits == r.settings.Limits {
+		r.throttle = before.throttle
+	}
 }
 
 // checkData holds the data of each event against the schema for its name.
@@ -191,6 +222,7 @@ func (r *Receiver) checkData(batch *engine.Batch) error {
 			continue
 		}
 		event.Invalid = "the data does not fit the schema of " + event.Name + ": " + violations(event.Violations)
+		spec.Bound(event)
 		batch.Keep = true
 		if r.settings.OnInvalid == Reject && batch.Single {
 			return &engine.BadRequest{Code: "schema_violation", Message: event.Invalid}

@@ -2,6 +2,7 @@ package adapters
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ type messagesOf struct {
 
 func (m messagesOf) Map(*engine.Request, int) ([]engine.Mapped, error) { return m.messages, m.err }
 func (m messagesOf) Splits() bool                                      { return m.splits }
+func (m messagesOf) ReadsHeaders() bool                                { return true }
 
 func receive(t *testing.T, kind string, settings Settings, body string) (engine.Batch, error) {
 	t.Helper()
@@ -192,5 +194,115 @@ func TestRowsThatAreNotStored(t *testing.T) {
 	doc := string(encodeJSON(t, batch.Answer()))
 	if !strings.Contains(doc, `{"identifier":"a","success":true}`) || !strings.Contains(doc, `{"identifier":"b","success":false,"error_message":"it could not be stored; send it again"}`) {
 		t.Error(doc)
+	}
+}
+
+// What is not signed must not become part of what is called verified.
+func TestWhatIsNotSigned(t *testing.T) {
+	body := []byte(`{"userId":"u","event":"x","traits":{"a":1}}`)
+	signed := func(settings Settings) (*Receiver, http.Header) {
+		t.Helper()
+		settings.Verify = verify.Config{Scheme: verify.HMAC, Header: "X-Sig", Secrets: []string{"s"}}
+		receiver, err := Kinds["http"].Receiver(settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		proof, err := verify.Sign(settings.Verify, body, "", noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return receiver, proof.Header
+	}
+	receiver, header := signed(Settings{})
+	header.Set("Idempotency-Key", "chosen by whoever sends it again")
+	batch, err := receiver.Receive(request("POST", header, body), noon)
+	if err != nil || batch.Events[0].Verification != engine.Verified || batch.Events[0].MessageID != "" {
+		t.Errorf("an id that is not signed: %+v, error %v", batch.Events, err)
+	}
+	batch, err = receiver.ReceiveCall("identify", request("POST", header, body), noon)
+	if err != nil || batch.Events[0].Type != engine.TypeIdentify || batch.Events[0].Verification != engine.Partial {
+		t.Errorf("a type from the path: %+v, error %v", batch.Events, err)
+	}
+	receiver, header = signed(Settings{Map: messagesOf{messages: []engine.Mapped{{Name: "n"}}}})
+	batch, err = receiver.Receive(request("POST", header, body), noon)
+	if err != nil || batch.Events[0].Verification != engine.Partial {
+		t.Errorf("a map that reads headers: %+v, error %v", batch.Events, err)
+	}
+}
+
+// A small request is not stored as a large one.
+func TestTheBudgetOfARequest(t *testing.T) {
+	long := strings.Repeat("<", 250)
+	rowsOf := func(n int, row string) string { return "[" + strings.Repeat(row+",", n-1) + row + "]" }
+	for name, test := range map[string]struct{ kind, body string }{
+		"the sync of rows":   {"polytomic", `{"event":"sync.records","object":{"id":"` + long + `","name":"` + long + `","metadata":{"a":"` + strings.Repeat("<", 4000) + `"},"records":` + rowsOf(4000, `{"fields":{}}`) + `}}`},
+		"the plan of a sync": {"census", `{"jsonrpc":"2.0","id":1,"method":"sync_batch","params":{"sync_plan":{"object":{"object_api_name":"` + long + `"},"sync_id":"` + long + `","sync_run_id":"` + long + `"},"records":` + rowsOf(4000, `{}`) + `}}`},
+		"columns many times": {"hightouch", `{"jsonrpc":"2.0","id":1,"method":"add","params":{"configuration":{"mappings":` + manyMappings(500) + `},"rows":` + rowsOf(1000, `{"a":"xxxxxxxxxxxxxxxx"}`) + `}}`},
+	} {
+		batch, err := receive(t, test.kind, Settings{}, test.body)
+		refused, stored := (*engine.BadRequest)(nil), 0
+		for _, event := range batch.Events {
+			stored += len(event.Original) + len(event.Data) + len(event.Context) + len(event.Name) + len(event.MessageID)
+		}
+		answered := batch.Answer != nil && strings.Contains(string(encodeJSON(t, batch.Answer())), "error")
+		if !(errors.As(err, &refused) && refused.Code == "too_large") && !answered || stored > 8<<20 {
+			t.Errorf("%s: %d bytes of %d, error %v", name, stored, len(test.body), err)
+		}
+	}
+	context := `{"context":{"traits":{"a":"` + strings.Repeat("x", 4000) + `"}},"batch":` + rowsOf(4000, `{"type":"identify","userId":"u"}`) + `}`
+	batch, err := receive(t, "segment", Settings{}, context)
+	if err != nil || len(batch.Events) != 4000 || batch.Events[0].Context != nil || len(batch.Events[0].Notes) != 1 {
+		t.Errorf("a batch's context: %d events, error %v", len(batch.Events), err)
+	}
+}
+
+func manyMappings(n int) string {
+	var list []string
+	for i := range n {
+		list = append(list, fmt.Sprintf(`{"from":"a","to":"field-%d"}`, i))
+	}
+	return "[" + strings.Join(list, ",") + "]"
+}
+
+// A reload does not give a sender its burst again.
+func TestTheRateOutlivesAReload(t *testing.T) {
+	settings := Settings{Limits: Limits{Rate: 1, Burst: 2}}
+	before, _ := Kinds["http"].Receiver(settings)
+	after, _ := Kinds["http"].Receiver(settings)
+	other, _ := Kinds["http"].Receiver(Settings{Limits: Limits{Rate: 1, Burst: 3}})
+	send := func(r *Receiver) error {
+		_, err := r.Receive(request("POST", nil, []byte(`{"event":"e"}`)), noon)
+		return err
+	}
+	if send(before) != nil || send(before) != nil || send(before) == nil {
+		t.Fatal("the burst is not two")
+	}
+	after.Inherit(before)
+	other.Inherit(before)
+	if send(after) == nil || send(other) != nil {
+		t.Error("the same limits go on, and new ones begin anew")
+	}
+	after.Inherit(nil)
+}
+
+// What is refused after it was proven costs as much as an event.
+func TestRefusedBodiesSpendTheRate(t *testing.T) {
+	receiver, err := Kinds["http"].Receiver(Settings{Limits: Limits{Rate: 1, Burst: 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		_, _ = receiver.Receive(request("POST", nil, []byte(`{`)), noon)
+	}
+	throttled := (*engine.Throttled)(nil)
+	if _, err := receiver.Receive(request("POST", nil, []byte(`{`)), noon); !errors.As(err, &throttled) {
+		t.Errorf("error %v", err)
+	}
+	// Requests that overtake each other do not win anything back.
+	for n := range 50 {
+		_, err := receiver.Receive(request("POST", nil, []byte(`{"event":"e"}`)), noon.Add(-time.Duration(n%2)*time.Second))
+		if err == nil {
+			t.Fatal("an older time let it in")
+		}
 	}
 }

@@ -67,8 +67,12 @@ type Event struct {
 	Notes []string
 	// Violations are what does not fit the connection's schema for this event.
 	Violations []Violation
-	// DedupeFor shortens the time for which a repeat of MessageID is recognised; zero leaves it to the environment. Ids
-	// that are hashes of content come back, rightly, when a value changes back.
+	// StateKey names the thing, a row of a table, whose state the event tells; "" for an event that tells what happened.
+	// Such an event is a repeat when its MessageID is that of the last event of the thing, so that a value that changes
+	// and changes back comes through.
+	StateKey string
+	// DedupeFor shortens the time for which a repeat is recognised; zero leaves it to the environment. It is for message
+	// ids that are hashes of the content of something that has no StateKey.
 	DedupeFor time.Duration
 	// DuplicateOf is the id of the event that this one repeats; set by the log as it appends.
 	DuplicateOf string

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -83,7 +84,7 @@ func viewEvent(record *engine.EventRecord) eventView {
 
 func viewEventDetail(record *engine.EventRecord, actions []*engine.Action) eventDetail {
 	return eventDetail{
-		eventView: viewEvent(record), Data: jsonOr(record.Data, "{}"), Context: jsonOr(record.Context, "{}"), Event: asJSON(record.Original),
+		eventView: viewEvent(record), Data: jsonOr(record.Data, "{}"), Context: jsonOr(record.Context, "{}"), Event: withoutKey(asJSON(record.Original)),
 		Actions: list(actions, viewAction),
 	}
 }
@@ -106,6 +107,29 @@ func asJSON(doc []byte) json.RawMessage {
 		return json.RawMessage("null")
 	}
 	return text
+}
+
+// withoutKey masks the write key that some SDKs put into each message: whoever reads the log must not be able to send.
+func withoutKey(doc json.RawMessage) json.RawMessage {
+	if !bytes.Contains(doc, []byte(`"writeKey"`)) || engine.KindOf(doc) != '{' {
+		return doc
+	}
+	masked := []byte{'{'}
+	err := engine.MembersOf(doc, engine.DefaultJSONLimits, func(name []byte, value json.RawMessage) error {
+		if len(masked) > 1 {
+			masked = append(masked, ',')
+		}
+		if string(name) == "writeKey" {
+			value = json.RawMessage(`"…"`)
+		}
+		quoted, err := plainJSON(string(name))
+		masked = append(append(append(masked, quoted...), ':'), value...)
+		return err
+	})
+	if err != nil {
+		return json.RawMessage("null")
+	}
+	return append(masked, '}')
 }
 
 type actionView struct {
@@ -165,7 +189,7 @@ type nameView struct {
 }
 
 func viewName(name engine.NameRecord) nameView {
-	return nameView{name.Source, name.Type, name.Name, name.Count, stamp(name.First), stamp(name.Last), jsonOr(name.Sample, "null")}
+	return nameView{name.Source, name.Type, name.Name, name.Count, stamp(name.First), stamp(name.Last), withoutKey(jsonOr(name.Sample, "null"))}
 }
 
 type ruleView struct {

@@ -185,3 +185,6 @@ func bodyPath(node ast.Node) (path []string, ok bool) {
 
 // Splits reports whether a request can have several messages, or none.
 func (m *Mapping) Splits() bool { return m.each != nil }
+
+// ReadsHeaders reports whether what it finds depends on the request's headers.
+func (m *Mapping) ReadsHeaders() bool { return m.readHeaders }

@@ -23,9 +23,8 @@ var Schemes = []string{verify.Bearer, verify.Header, verify.Basic, verify.Query}
 const (
 	// maxBatch is the most rows that Hightouch is asked to send in a call.
 	maxBatch = 1000
-	// maxMapped is how many bytes a sync's mappings may make of the rows of a call, and maxMappings how many there may be.
-	maxMapped   = 16 << 20
-	maxMappings = 1000
+	// maxMappings is more than a table has columns.
+	maxMappings = 500
 )
 
 var methods = []rows.Method{
@@ -137,7 +136,7 @@ func sync(c *rows.Call) (engine.Batch, error) {
 	mapping := mappingOf(configuration, c.Params.Text("idColumn"))
 	object := objectOf(configuration)
 	var sent []json.RawMessage
-	left := maxMapped
+	left := c.Budget
 	events, err := c.Each(list, func(original json.RawMessage) rows.Row {
 		sent = append(sent, original)
 		row := rows.Row{Object: object, Operation: c.Method, Identifier: mapping.identifier, Original: original}
@@ -173,6 +172,7 @@ func mappingOf(configuration rows.Columns, idColumn string) mapping {
 	if len(m.renames) > 0 && identifier.To == "" && idColumn != "" {
 		m.renames = append(m.renames, rows.Rename{From: idColumn, To: idColumn})
 	}
+	m.renames = rows.Renames(m.renames)
 	return m
 }
 

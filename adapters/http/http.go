@@ -7,6 +7,8 @@
 package http
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strconv"
 
 	"switchyard/adapters/spec"
@@ -29,12 +31,18 @@ func Decode(req *engine.Request, opts spec.Options) (engine.Batch, error) {
 	if err != nil {
 		return engine.Batch{}, err
 	}
-	NameByHeaders(req, batch)
+	NameByHeaders(req, batch, opts)
 	return batch, nil
 }
 
-func requestID(req *engine.Request) string {
-	for _, header := range idHeaders {
+// requestID is the first of the headers that has one. Where something is signed, only a header that is signed with it is
+// believed: with another, a captured request could be sent again as news.
+func requestID(req *engine.Request, opts spec.Options) string {
+	headers := idHeaders
+	if opts.IDHeaders != nil {
+		headers = opts.IDHeaders
+	}
+	for _, header := range headers {
 		if id := req.Header(header); id != "" {
 			return id
 		}
@@ -42,9 +50,16 @@ func requestID(req *engine.Request) string {
 	return ""
 }
 
+// maxID leaves room for #3999.
+const maxID = engine.MaxMessageID - 5
+
 // NameByHeaders gives the events of a request the id in its headers, where they have none of their own.
-func NameByHeaders(req *engine.Request, batch engine.Batch) {
-	id := requestID(req)
+func NameByHeaders(req *engine.Request, batch engine.Batch, opts spec.Options) {
+	id := requestID(req, opts)
+	if len(id) > maxID { // with the index it would be too long to be looked at
+		hash := sha256.Sum256([]byte(id))
+		id = hex.EncodeToString(hash[:])
+	}
 	for i, event := range batch.Events {
 		switch {
 		case event.MessageID != "" || id == "":

@@ -60,9 +60,12 @@ func decodeRows(records json.RawMessage, envelope rows.Columns, opts rows.Option
 	events, err := opts.Each(records, func(record json.RawMessage) rows.Row {
 		columns := rows.ColumnsOf(record)
 		row := rows.Row{
-			Object: sync, Operation: columns.Text("operation"), MessageID: columns.Text("idempotencyKey"), Timestamp: sentAt,
+			Object: sync, Operation: columns.Text("operation"), Timestamp: sentAt,
 			Original: record, Fields: columns.Value("data"),
 			Context: rows.Context{SyncID: envelope.Value("syncId"), RunID: envelope.Value("runId"), Key: columns.Value("key")},
+		}
+		if key, _ := spec.ID(columns.Value("idempotencyKey")); key != "" {
+			row.MessageID = sync + "/" + key
 		}
 		if row.Fields == nil && row.Operation == "delete" { // what is gone is known by its key
 			row.Fields = json.RawMessage("{}")

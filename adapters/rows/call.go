@@ -11,6 +11,7 @@ import (
 
 // Codes of JSON-RPC 2.0 (https://www.jsonrpc.org/specification, 5.1).
 const (
+	codeInvalidCall   = -32600
 	codeNoMethod      = -32601
 	codeInvalidParams = -32602
 )
@@ -21,6 +22,8 @@ type Call struct {
 	ID     json.RawMessage
 	Method string
 	Params Columns
+
+	version string
 }
 
 // Method is one method that a vendor calls.
@@ -35,11 +38,15 @@ func CallOf(doc json.RawMessage, opts Options) *Call {
 	if members.Value("jsonrpc") == nil {
 		return nil
 	}
-	return &Call{opts, members.Value("id"), members.Text("method"), ColumnsOf(members.Value("params"))}
+	return &Call{opts, members.Value("id"), members.Text("method"), ColumnsOf(members.Value("params")), members.Text("jsonrpc")}
 }
 
 // Answer has the call's method do its work.
 func (c *Call) Answer(methods []Method) (engine.Batch, error) {
+	if version := c.version; version != "2.0" || len(c.ID) > maxName || strings.IndexByte("{[", engine.KindOf(c.ID)) >= 0 {
+		c.ID = nil
+		return c.failure(codeInvalidCall, "this is not a call of JSON-RPC 2.0 with an id that is a string or a number"), nil
+	}
 	names := make([]string, len(methods))
 	for i, method := range methods {
 		if names[i] = method.Name; method.Name == c.Method {

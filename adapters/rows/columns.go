@@ -70,14 +70,17 @@ func appendColumn(object []byte, name string, value json.RawMessage) []byte {
 
 // Renamed is an object of some columns under other names; what is absent stays absent. It is nil when it would be longer
 // than size: one column can be asked for many times over.
-func (c Columns) Renamed(pairs []Rename, size int) json.RawMessage {
+func (c Columns) Renamed(renames []Rename, size int) json.RawMessage {
 	object := []byte{'{'}
-	seen := map[string]bool{}
-	for _, pair := range pairs {
-		if value := c.values[pair.From]; value != nil && !seen[pair.To] {
-			seen[pair.To] = true
-			object = appendColumn(object, pair.To, value)
+	for _, rename := range renames {
+		value := c.values[rename.From]
+		if value == nil {
+			continue
 		}
+		if len(object) > 1 {
+			object = append(object, ',')
+		}
+		object = append(append(append(object, rename.name...), ':'), value...)
 		if len(object) > size {
 			return nil
 		}
@@ -89,4 +92,19 @@ func (c Columns) Renamed(pairs []Rename, size int) json.RawMessage {
 type Rename struct {
 	From string `json:"from"`
 	To   string `json:"to"`
+
+	name json.RawMessage // To, written once
+}
+
+// Renames are ready to be used: each name once, the first of it.
+func Renames(pairs []Rename) []Rename {
+	var ready []Rename
+	seen := map[string]bool{}
+	for _, pair := range pairs {
+		if !seen[pair.To] {
+			seen[pair.To] = true
+			ready = append(ready, Rename{pair.From, pair.To, encode(pair.To)})
+		}
+	}
+	return ready
 }

@@ -5,18 +5,23 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"switchyard/adapters/spec"
 	"switchyard/engine"
 )
 
 // Each makes the events of a checked list of rows. A list without rows makes none; one that is too long is an
 // *engine.BadRequest.
 func (o Options) Each(list json.RawMessage, read func(row json.RawMessage) Row) ([]*engine.Event, error) {
-	events := []*engine.Event{}
+	events, left := []*engine.Event{}, o.Budget
 	err := engine.ElementsOf(list, o.Limits, func(row json.RawMessage) error {
 		if len(events) == o.MaxEvents {
 			return &engine.BadRequest{Code: "too_many_events", Message: fmt.Sprintf("more than %d rows in one request", o.MaxEvents)}
 		}
-		events = append(events, o.Event(read(row), len(events)))
+		event := o.Event(read(row), len(events))
+		if left -= spec.Size(event); left < 0 {
+			return spec.ErrBudget
+		}
+		events = append(events, event)
 		return nil
 	})
 	return events, err

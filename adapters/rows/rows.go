@@ -3,6 +3,7 @@
 package rows
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,15 +25,15 @@ const (
 	AsIdentify = "identify"
 )
 
-// DefaultDedupe is how long the hash of a row's content is taken for a repeat. It covers the retries of a vendor, and is
-// short, for a value that changes back brings back its hash.
+// DefaultDedupe is how long the hash of a row's content is taken for a repeat where nothing says which row it is. It covers
+// the retries of a vendor, and is short, for a value that changes back brings back its hash.
 const DefaultDedupe = time.Hour
 
 // Config is the `rows` section of a connection.
 type Config struct {
 	As       string            `yaml:"as" enum:"record,identify" doc:"What a row becomes: a record event, or an identify of its user. Left out, a row of the object called user is an identify and any other a record. A row that is gone is a delete."`
 	IDColumn string            `yaml:"id_column" doc:"The column that holds the user's id. Left out, it is the vendor's own identifier for users, else user_id, userId or id (for records user_id or userId)."`
-	Dedupe   time.Duration     `yaml:"dedupe" doc:"How long the same content of a row counts as a repeat. Default 1h."`
+	Dedupe   time.Duration     `yaml:"dedupe" doc:"How long a row that says the same as before counts as a repeat. Default: retention.dedupe; 1h where neither the vendor nor id_column tells which row it is."`
 	Objects  map[string]Fields `yaml:"objects" doc:"Objects that the vendor's page offers to map, with their fields, beside those that rules use."`
 }
 
@@ -67,6 +68,8 @@ type Options struct {
 	Used []engine.Object
 	// Rate is how many events a second the connection may send; 0 for any number.
 	Rate float64
+	// Budget is how many bytes the events of the request may come to.
+	Budget int
 }
 
 // Row is one row as an adapter found it.
@@ -236,31 +239,45 @@ func (o Options) withoutID(candidates []string) string {
 		strings.Join(candidates, ", "))
 }
 
-// setMessageID gives the event its message id: the vendor's, or one of what the row is and holds.
+// setMessageID gives the event its message id: the vendor's, or one of what the row is and holds. A row that is known by
+// an identifier tells the state of it.
 func (o Options) setMessageID(event *engine.Event, row Row) {
-	if row.MessageID != "" && !row.Hashed {
-		event.MessageID = row.MessageID
-		return
-	}
-	event.MessageID, event.DedupeFor = row.MessageID, o.Dedupe
-	if event.DedupeFor <= 0 {
-		event.DedupeFor = DefaultDedupe
-	}
+	identifier, _ := spec.ID(ColumnsOf(row.Fields).Value(row.Identifier))
+	event.MessageID = row.MessageID
 	if row.MessageID == "" {
-		identifier, _ := spec.ID(ColumnsOf(row.Fields).Value(row.Identifier))
-		hash := sha256.Sum256(row.Original)
-		event.MessageID = row.Object + "/" + identifier + "/" + row.Operation + "/" + hex.EncodeToString(hash[:12])
+		hash := sha256.New()
+		hash.Write(row.Original)
+		hash.Write(row.Fields) // a sync that names the columns anew sends something new
+		event.MessageID = row.Object + "/" + identifier + "/" + row.Operation + "/" + hex.EncodeToString(hash.Sum(nil)[:12])
 	}
 	if len(event.MessageID) > engine.MaxMessageID {
-		hash := sha256.Sum256([]byte(event.MessageID))
-		event.MessageID = "row/" + hex.EncodeToString(hash[:])
+		event.MessageID = "row/" + hashOf(event.MessageID)
 	}
+	if row.MessageID != "" && !row.Hashed {
+		return
+	}
+	switch {
+	case identifier != "":
+		event.StateKey = row.Object + "/" + identifier
+	case event.UserID != "":
+		event.StateKey = row.Object + "/user/" + event.UserID
+	default:
+		event.DedupeFor = cmp.Or(o.Dedupe, DefaultDedupe)
+		return
+	}
+	event.DedupeFor = o.Dedupe
 }
 
+func hashOf(text string) string {
+	hash := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(hash[:])
+}
+
+// encode is JSON without the escapes for HTML, which make six bytes of one and are not what was sent.
 func encode(value any) json.RawMessage {
-	doc, err := json.Marshal(value)
-	if err != nil {
-		return nil // of checked JSON and strings nothing can go wrong
-	}
-	return doc
+	var doc bytes.Buffer
+	encoder := json.NewEncoder(&doc)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(value) // of checked JSON and strings nothing can go wrong
+	return bytes.TrimSuffix(doc.Bytes(), []byte("\n"))
 }

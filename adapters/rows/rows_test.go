@@ -85,8 +85,8 @@ func TestMessageIDsOfRows(t *testing.T) {
 	id := func(r Row) string {
 		r.Identifier = "id"
 		e := o.Event(r, 0)
-		if e.DedupeFor != time.Minute {
-			t.Errorf("a repeat counts for %s", e.DedupeFor)
+		if e.DedupeFor != time.Minute || e.StateKey == "" {
+			t.Errorf("a repeat of %q counts for %s", e.StateKey, e.DedupeFor)
 		}
 		return e.MessageID
 	}
@@ -101,6 +101,15 @@ func TestMessageIDsOfRows(t *testing.T) {
 			t.Errorf("%s is not the id of one row", again)
 		}
 		ids[id(r)] = true
+	}
+	unnamed := Row{Object: "list", Original: json.RawMessage(`{"n":1}`), Fields: json.RawMessage(`{"n":1}`)}
+	if e := options(Config{}).Event(unnamed, 0); e.StateKey != "" || e.DedupeFor != DefaultDedupe {
+		t.Errorf("a row that nothing names: %+v", e)
+	}
+	renamed := first
+	renamed.Fields = json.RawMessage(`{"id":"a","m":1}`)
+	if id(renamed) == id(first) {
+		t.Error("the same row under other names has the same id")
 	}
 	own := first
 	own.MessageID = "idempotency-1"
@@ -131,7 +140,7 @@ func TestWhatRowsShareIsBounded(t *testing.T) {
 	if len(e.Context) > 100 || len(e.MessageID) > engine.MaxMessageID || e.Invalid != "" {
 		t.Errorf("context %s, id %s, %s", e.Context, e.MessageID, e.Invalid)
 	}
-	if got := ColumnsOf(json.RawMessage(`{"a":"xxxxxxxxxx"}`)).Renamed([]Rename{{"a", "b"}, {"a", "c"}}, 30); got != nil {
+	if got := ColumnsOf(json.RawMessage(`{"a":"xxxxxxxxxx"}`)).Renamed(Renames([]Rename{{From: "a", To: "b"}, {From: "a", To: "c"}}), 30); got != nil {
 		t.Errorf("renamed to %s", got)
 	}
 }

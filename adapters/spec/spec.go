@@ -21,10 +21,6 @@ const DefaultMaxEvents = 4000
 // JSON string of the first part of its text, so that it is a JSON value still.
 const MaxInvalidBytes = 64 << 10
 
-// maxSharedBytes bounds what a batch's own context adds to its events, all together: without it a small request with a
-// large context would be stored thousands of times its size.
-const maxSharedBytes = 16 << 20
-
 // jsonSpace is what JSON calls white space; package bytes calls more so.
 const jsonSpace = " \t\r\n"
 
@@ -36,10 +32,13 @@ type Options struct {
 	Coverage verify.Coverage
 	// DefaultType is the type of messages that have none, as on the path /v1/track; "" for none.
 	DefaultType string
+	// IDHeaders are the headers that may name the message; nil for the usual ones.
+	IDHeaders []string
 	// EventMeansTrack makes a message without a type, but with an event, a track.
 	EventMeansTrack bool
-	// Limits are engine.DefaultJSONLimits when zero, MaxEvents, the most of one request, is DefaultMaxEvents.
-	Limits    engine.JSONLimits
+	// Limits are those of the scanner; engine.DefaultJSONLimits when zero.
+	Limits engine.JSONLimits
+	// MaxEvents is the most events of one request; DefaultMaxEvents when zero.
 	MaxEvents int
 }
 
@@ -146,7 +145,8 @@ func (d *decoder) list(list json.RawMessage) (engine.Batch, error) {
 	case len(elements) == 0:
 		return engine.Batch{}, &engine.BadRequest{Code: "empty_batch", Message: "the batch has no events"}
 	}
-	if shared := len(d.context) + len(d.integrations); shared*len(elements) > maxSharedBytes {
+	shared := len(d.context) + len(lookup(d.context, "traits")) + len(d.integrations)
+	if shared*len(elements) > budgetFree/2+len(list) {
 		d.withheld = fmt.Sprintf("the context and integrations of the batch are %d bytes, too large for each of its %d events, and were left out", shared, len(elements))
 		d.context, d.integrations = nil, nil
 	}

@@ -44,6 +44,8 @@ func (s *segment) verify(req *engine.Request, now time.Time) (Coverage, error) {
 	return coverage, err
 }
 
+func (s *segment) idHeaders() []string { return s.signature.idHeaders() }
+
 func (s *segment) signsFirst(req *engine.Request) bool {
 	sent := req.Header("X-Signature")
 	element := firstElement(req.Body)

@@ -212,3 +212,13 @@ func (s *signature) sign(proof Proof, body []byte, id string, now time.Time) err
 	proof.Header.Set(names.signature, key.prefix+s.encoding.encode(made))
 	return nil
 }
+
+func (s *signature) idHeaders() []string {
+	names := []string{}
+	for _, family := range s.families {
+		if s.text.uses(partID) {
+			names = append(names, family.id)
+		}
+	}
+	return names
+}

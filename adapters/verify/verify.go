@@ -31,6 +31,9 @@ func (c Coverage) Of(index int) engine.Verification {
 	return c.Rest
 }
 
+// Unsure is that of a request whose signature is good, and which was made events by something that is not signed.
+var Unsure = Coverage{engine.Partial, engine.Partial}
+
 var (
 	nothing   = Coverage{engine.Unverified, engine.Unverified}
 	firstOnly = Coverage{engine.Verified, engine.Partial}
@@ -43,11 +46,32 @@ type scheme interface {
 	sign(proof Proof, body []byte, id string, now time.Time) error
 }
 
+// signer is a scheme whose proof covers the body.
+type signer interface {
+	// idHeaders are the headers with an id that is signed; empty when none is.
+	idHeaders() []string
+}
+
 // Verifier checks requests by one scheme. It is safe for concurrent use.
 type Verifier struct{ scheme scheme }
 
 // None is the verifier of a connection without a scheme: it takes everything and calls it unverified.
 func None() *Verifier { return &Verifier{open{}} }
+
+// SignsBody reports whether the proof covers the body, and nothing else of the request that is not signed with it.
+func (v *Verifier) SignsBody() bool {
+	_, ok := v.scheme.(signer)
+	return ok
+}
+
+// IDHeaders are the headers that may name a message, since they are signed with it; nil when any may, since whoever can
+// send one header can send them all.
+func (v *Verifier) IDHeaders() []string {
+	if s, ok := v.scheme.(signer); ok {
+		return s.idHeaders()
+	}
+	return nil
+}
 
 // Verify reports how far the request is authenticated, or an *engine.Unauthorized with one of the codes
 // missing_signature, bad_signature, stale_timestamp, bad_credentials and batch_not_allowed.

@@ -1,6 +1,8 @@
 package redislog
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -14,15 +16,17 @@ const messageEvents = 64
 
 // appendScript stores one event and recognises a repeat, in one step.
 //
-// KEYS: 1 events, 2 message:<message id>, 3 user:<user id>
+// KEYS: 1 events, 2 message:<message id>, 3 user:<user id>, 4 told:<hash of what the event tells the state of>
 //
 // ARGV: 1 now, ms; 2 the deduplication window, ms; 3 the scope "<source>/<type>/<lane>", "" not to look; 4 how long the message
 // key lives, ms, "" for no message key; 5 how long the user key lives, ms, "" for no user key; 6 the padded id below
-// which the user's events are older than the retention; 7… the values of eventFields without dup, in their order
+// which the user's events are older than the retention; 7 the message id of an event that tells a state, "" for another;
+// 8… the values of eventFields without dup, in their order
 //
 // Returns: {entry id, entry id of the event that this one repeats or ""}
 //
-// The first event of a scope starts the window; a repeat does not prolong it.
+// The first event of a scope starts the window; a repeat does not prolong it. Of a state, only what was told last is
+// repeated.
 var appendScript = newScript(`
 local now, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local dup, first, ids = '', false, false
@@ -33,6 +37,10 @@ end
 if first then
   local at, id = string.match(first, '^(%d+):(.+)$')
   if math.abs(now - tonumber(at)) < window then dup = id end
+end
+if ARGV[7] ~= '' then
+  local at, id, told = string.match(redis.call('GET', KEYS[4]) or '', '^(%d+):(%S+) (.*)$')
+  if told == ARGV[7] and math.abs(now - tonumber(at)) < window then dup = id end
 end
 local id = redis.call('XADD', KEYS[1], '*', ` + appendFields() + `)
 local ms, seq = string.match(id, '^(%d+)-(%d+)$')
@@ -46,6 +54,9 @@ if ARGV[4] ~= '' then
   end
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
 end
+if ARGV[7] ~= '' and dup == '' then
+  redis.call('SET', KEYS[4], ARGV[1] .. ':' .. id .. ' ' .. ARGV[7], 'PX', math.max(window, 1))
+end
 if ARGV[5] ~= '' then
   redis.call('ZREMRANGEBYLEX', KEYS[3], '-', '(' .. ARGV[6])
   redis.call('ZADD', KEYS[3], 0, padded)
@@ -55,7 +66,7 @@ return {id, dup}
 `)
 
 // firstField is the index in ARGV of the first event field.
-const firstField = 7
+const firstField = 8
 
 // appendFields spells the fields out, so that the names need not travel with every event.
 func appendFields() string {
@@ -68,13 +79,16 @@ func appendFields() string {
 
 func (e *Environment) appendCall(event *engine.Event, partition int) *call {
 	keep, keys, now := e.keep.Load(), e.slices[partition], e.log.options.Now()
-	scope, messageLife, userLife, floor := "", "", "", ""
+	scope, messageLife, userLife, floor, state := "", "", "", "", ""
 	if n := len(event.MessageID); n > 0 && n <= engine.MaxMessageID {
 		messageLife = strconv.FormatInt(max(keep.Events, keep.Dedupe).Milliseconds(), 10)
 		if event.Invalid == "" { // a corrected message may come again under its id
 			// With the lane, for only its partition can look: a repeat has the user of what it repeats, and another user's
 			// event must not be taken for one because the two happen to share a partition.
 			scope = event.Source + "/" + event.Type + "/" + event.Lane()
+			if event.StateKey != "" {
+				scope, state = "", event.MessageID
+			}
 		}
 	}
 	if event.UserID != "" {
@@ -82,12 +96,21 @@ func (e *Environment) appendCall(event *engine.Event, partition int) *call {
 		floor = position{ms: uint64(max(now.Add(-keep.Events).UnixMilli(), 0))}.padded()
 	}
 	args := make([]any, 0, firstField+len(eventFields))
-	args = append(args, milliseconds(now), strconv.FormatInt(window(keep.Dedupe, event).Milliseconds(), 10), scope, messageLife, userLife, floor)
+	args = append(args, milliseconds(now), strconv.FormatInt(window(keep.Dedupe, event).Milliseconds(), 10), scope, messageLife, userLife, floor, state)
 	return &call{
 		script: appendScript,
-		keys:   []string{keys.events(), keys.message(messageKey(event, messageLife)), keys.user(event.UserID)},
+		keys:   []string{keys.events(), keys.message(messageKey(event, messageLife)), keys.user(event.UserID), keys.told(stateHash(event))},
 		args:   appendEvent(args, event),
 	}
+}
+
+// stateHash names a state without saying whose it is: the key outlives the user who is deleted, for a while.
+func stateHash(event *engine.Event) string {
+	if event.StateKey == "" {
+		return ""
+	}
+	hash := sha256.Sum256([]byte(event.Source + "/" + event.Lane() + "/" + event.StateKey))
+	return hex.EncodeToString(hash[:16])
 }
 
 // window is how long a repeat of the event is recognised.

@@ -126,6 +126,33 @@ var appendContract = []contract{
 			t.Error("the longest message id is not deduplicated")
 		}
 	}},
+	{"of a state only what was told last is repeated", func(t *testing.T, f *fixture) {
+		tell := func(thing, content string) *engine.Event {
+			event := f.event("sam", content)
+			event.StateKey = thing
+			f.append(event)
+			return event
+		}
+		first := tell("row 1", "free")
+		for _, step := range []struct {
+			thing, content string
+			repeats        *engine.Event
+		}{
+			{"row 1", "free", first}, {"row 2", "free", nil}, {"row 1", "free", first}, {"row 1", "pro", nil}, {"row 1", "free", nil},
+		} {
+			want := ""
+			if step.repeats != nil {
+				want = step.repeats.ID
+			}
+			if got := tell(step.thing, step.content); got.DuplicateOf != want || got.ID == "" {
+				t.Errorf("%s %s repeats %q, want %q", step.thing, step.content, got.DuplicateOf, want)
+			}
+		}
+		f.clock.forward(25 * time.Hour)
+		if later := tell("row 1", "free"); later.DuplicateOf != "" {
+			t.Errorf("after the window: repeats %q", later.DuplicateOf)
+		}
+	}},
 	{"an event may have a window of its own, shorter than the environment's", func(t *testing.T, f *fixture) {
 		send := func(window time.Duration) *engine.Event {
 			event := f.event("sam", "hash")

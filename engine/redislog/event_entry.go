@@ -24,8 +24,8 @@ func appendEvent(args []any, event *engine.Event) []any {
 	return append(args,
 		event.Source, event.Type, event.Name, event.UserID, event.AnonymousID, event.GroupID, event.PreviousID,
 		event.MessageID, writeTime(event.Timestamp), writeTime(event.ReceivedAt), string(event.Verification),
-		[]byte(event.Original), writePart(event.Original, event.Data), writePart(event.Original, event.Properties),
-		writePart(event.Original, event.Traits), writePart(event.Original, event.Context), event.Invalid,
+		[]byte(event.Original), writePart(event.Original, event.Data), writeLike(event, event.Properties),
+		writeLike(event, event.Traits), writePart(event.Original, event.Context), event.Invalid,
 		writeList(event.Notes), writeList(event.Violations))
 }
 
@@ -80,8 +80,8 @@ func eventOf(environment string, partition int, e entry) *engine.Event {
 			}
 		}
 	}
-	event.Data, event.Properties = readPart(event.Original, data), readPart(event.Original, properties)
-	event.Traits, event.Context = readPart(event.Original, traits), readPart(event.Original, context)
+	event.Data, event.Context = readPart(event.Original, data), readPart(event.Original, context)
+	event.Properties, event.Traits = readLike(event, properties), readLike(event, traits)
 	return event
 }
 
@@ -97,6 +97,24 @@ func writePart(original, part json.RawMessage) any {
 		}
 	}
 	return []byte(part)
+}
+
+// likeData stands for a part that is the data.
+const likeData = "="
+
+// writeLike stores properties or traits, which nearly always are the data.
+func writeLike(event *engine.Event, part json.RawMessage) any {
+	if len(part) > 0 && bytes.Equal(part, event.Data) {
+		return likeData
+	}
+	return writePart(event.Original, part)
+}
+
+func readLike(event *engine.Event, stored string) json.RawMessage {
+	if stored == likeData {
+		return event.Data
+	}
+	return readPart(event.Original, stored)
 }
 
 func readPart(original json.RawMessage, stored string) json.RawMessage {

@@ -18,6 +18,7 @@ func sliceOf(environment string, partition int) slice {
 func (s slice) events() string           { return s.prefix + "events" }
 func (s slice) decided() string          { return s.prefix + "decided" }
 func (s slice) message(id string) string { return s.prefix + "message:" + id }
+func (s slice) told(hash string) string  { return s.prefix + "told:" + hash }
 func (s slice) user(id string) string    { return s.prefix + "user:" + id }
 func (s slice) actions() string          { return s.prefix + "actions" }
 func (s slice) state() string            { return s.prefix + "state" }
