@@ -212,12 +212,13 @@ func (r *Receiver) Inherit(before *Receiver) {
 
 // checkData holds the data of each event against the schema for its name.
 func (r *Receiver) checkData(batch *engine.Batch) error {
+	budget := schema.NewBudget()
 	for _, event := range batch.Events {
 		schema := r.settings.Schemas[event.Name]
 		if schema == nil || event.Invalid != "" {
 			continue
 		}
-		event.Violations = schema.Check(event.Data)
+		event.Violations = schema.Check(event.Data, budget)
 		if len(event.Violations) == 0 || r.settings.OnInvalid == Warn {
 			continue
 		}

@@ -80,7 +80,7 @@ type Event struct {
 
 // Violation is one place where an event's data does not fit its schema.
 type Violation struct {
-	// Pointer is the JSON pointer (RFC 6901) of the value in the data; "" for all of it.
+	// Pointer is the JSON pointer (RFC 6901) of the value in the data, cut when it is very long; "" for all of it.
 	Pointer string `json:"pointer"`
 	Message string `json:"message"`
 }

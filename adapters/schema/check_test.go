@@ -116,9 +116,13 @@ func TestTheSentences(t *testing.T) {
 		// arrays
 		{`{"properties":{"a":{"minItems":2}}}`, `{"a":[1]}`, []string{"/a must have at least 2 items; it has 1"}},
 		{`{"properties":{"a":{"maxItems":1}}}`, `{"a":[1,2]}`, []string{"/a must have at most 1 item; it has 2"}},
-		{`{"properties":{"a":{"uniqueItems":true}}}`, `{"a":["x","y",1.0,1]}`, []string{"/a must have items that all differ; items 2 and 3, counted from 0, are equal"}},
+		{`{"properties":{"a":{"uniqueItems":true}}}`, `{"a":["x","y",1.0,1]}`, []string{"/a must have items that all differ; items at index 2 and 3 are equal"}},
 		{`{"properties":{"a":{"items":{"type":"string"}}}}`, `{"a":["x",1]}`, []string{"/a/1 must be a string, not a number"}},
 		{`{"properties":{"a":{"prefixItems":[{"type":"string"}],"items":false}}}`, `{"a":[1,2]}`, []string{"/a/0 must be a string, not a number", "/a/1 is an item too many"}},
+		{`{"properties":{"a":{"uniqueItems":true}}}`, `{"a":[[],[[]],[[],[]],[[[]]],{},[{}],"[]","1",1,true,null,{"a":1,"b":2},{"a":{"b":2}},{"b":2,"a":1.0}]}`, []string{"/a must have items that all differ; items at index 11 and 13 are equal"}},
+		{`{"properties":{"a":{"uniqueItems":true}}}`, `{"a":[1e400,1e399,10e399]}`, []string{"/a must have items that all differ; items at index 0 and 2 are equal"}},
+		{`{"properties":{"a":{"uniqueItems":false}}}`, `{"a":[1,1]}`, nil},
+		{`{"properties":{"a":{"$ref":"http://json-schema.org/draft-07/schema#"}}}`, `{"a":{"required":["b","b"]}}`, []string{"/a/required must have items that all differ; items at index 0 and 1 are equal"}},
 		{`{"$schema":"http://json-schema.org/draft-07/schema#","properties":{"a":{"items":[{}],"additionalItems":false}}}`, `{"a":[1,2]}`, []string{"/a must have at most 1 item; it has 2"}},
 		{`{"properties":{"a":{"contains":{"const":5}}}}`, `{"a":[1,2]}`, []string{`/a must contain at least 1 item that fits "contains"`}},
 		{`{"properties":{"a":{"contains":{"const":1},"minContains":2}}}`, `{"a":[1,2]}`, []string{`/a must contain at least 2 items that fit "contains"`}},
@@ -151,7 +155,7 @@ func TestTheSentences(t *testing.T) {
 		{`{"properties":{"a/b":{"items":{"properties":{"":{"type":"string"}}}}}}`, `{"a/b":[{"":1}]}`, []string{`/a~1b/0 must be a string`}}, // the library loses an empty name
 		{`{"additionalProperties":{"properties":{"x":{"type":"string"}}}}`, `{"":{"x":1}}`, []string{`/x must be a string`}},
 	} {
-		got := lines(loaded(t, "s.json", test.schema).Check(json.RawMessage(test.data)))
+		got := lines(loaded(t, "s.json", test.schema).Check(json.RawMessage(test.data), NewBudget()))
 		if !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s\n of %s\ngot  %q\nwant %q", test.data, test.schema, got, test.want)
 		}
@@ -189,7 +193,7 @@ func TestNumbersAreExact(t *testing.T) {
 		{`{}`, `1` + strings.Repeat("0", 400), "/n could not be checked: the number has more than 400 digits"},
 		{`{"minimum":1}`, `1e-999999999999`, "/n must be at least 1; it is 0"}, // which is what rules see as well
 	} {
-		got := lines(loaded(t, "s.json", `{"properties":{"n":`+test.schema+`}}`).Check(json.RawMessage(`{"n":` + test.number + `}`)))
+		got := lines(loaded(t, "s.json", `{"properties":{"n":`+test.schema+`}}`).Check(json.RawMessage(`{"n":`+test.number+`}`), NewBudget()))
 		if strings.Join(got, "|") != test.want {
 			t.Errorf("%s of %s: %q, want %q", test.number, test.schema, got, test.want)
 		}
@@ -200,11 +204,11 @@ func TestAbsentDataIsAnEmptyObject(t *testing.T) {
 	s := loaded(t, "s.json", `{"type":"object","required":["plan"]}`)
 	want := []engine.Violation{{Message: `lacks the required "plan"`}}
 	for _, data := range []json.RawMessage{nil, {}, json.RawMessage(`{}`)} {
-		if got := s.Check(data); !reflect.DeepEqual(got, want) {
+		if got := s.Check(data, NewBudget()); !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %v", data, got)
 		}
 	}
-	if got := s.Check(json.RawMessage(`{"plan":"pro"}`)); got != nil {
+	if got := s.Check(json.RawMessage(`{"plan":"pro"}`), NewBudget()); got != nil {
 		t.Errorf("what fits gives %#v, not nil", got)
 	}
 }
@@ -218,11 +222,11 @@ func TestAtMostTwenty(t *testing.T) {
 		}
 		return json.RawMessage("{" + strings.Join(members, ",") + "}")
 	}
-	if got := s.Check(data(20)); len(got) != 20 || got[19].Pointer != "/p019" {
+	if got := s.Check(data(20), NewBudget()); len(got) != 20 || got[19].Pointer != "/p019" {
 		t.Errorf("20 are %d, the last %v", len(got), got[len(got)-1])
 	}
 	for n, last := range map[int]string{21: "and 2 more places do not fit", 130: "and 111 more places do not fit"} {
-		got := s.Check(data(n))
+		got := s.Check(data(n), NewBudget())
 		if len(got) != 20 || got[18].Pointer != "/p018" || got[19] != (engine.Violation{Message: last}) {
 			t.Errorf("%d are %d: %v", n, len(got), got)
 		}
@@ -241,7 +245,7 @@ func TestLongValuesAreCutAtARune(t *testing.T) {
 	} {
 		s := loaded(t, "s.json", schema)
 		for _, text := range []string{strings.Repeat("ü", 500), "x" + strings.Repeat("日", 500), strings.Repeat("\\u0001", 500), strings.Repeat(`\"`, 500)} {
-			for _, v := range s.Check(json.RawMessage(`{"` + text + `":"` + text + `"}`)) {
+			for _, v := range s.Check(json.RawMessage(`{"`+text+`":"`+text+`"}`), NewBudget()) {
 				if len(v.Message) > maxMessage || !utf8.ValidString(v.Message) {
 					t.Errorf("%d bytes: %q", len(v.Message), v.Message)
 				}
@@ -267,16 +271,16 @@ func TestAnEnumOfManySaysHowMany(t *testing.T) {
 	}
 	s := loaded(t, "s.json", `{"properties":{"c":{"enum":[`+strings.Join(values, ",")+`]}}}`)
 	want := `/c must be one of "country-0", "country-1", "country-2", "country-3", "country-4", "country-5", "country-6", … (200 in all); it is "x"`
-	if got := lines(s.Check(json.RawMessage(`{"c":"x"}`))); len(got) != 1 || got[0] != want {
+	if got := lines(s.Check(json.RawMessage(`{"c":"x"}`), NewBudget())); len(got) != 1 || got[0] != want {
 		t.Errorf("%q", got)
 	}
 }
 
 func TestTheOrderIsTheSameEachTime(t *testing.T) {
 	s := loaded(t, "s.json", `{"required":["x","y"],"properties":{"a":{"type":"string"},"b":{"type":"string"},"c":{"minimum":5,"multipleOf":2}},"patternProperties":{"^d":{"type":"string"}}}`)
-	first := s.Check(json.RawMessage(`{"a":1,"b":2,"c":3,"d":4,"d1":5}`))
+	first := s.Check(json.RawMessage(`{"a":1,"b":2,"c":3,"d":4,"d1":5}`), NewBudget())
 	for range 50 {
-		if got := s.Check(json.RawMessage(`{"a":1,"b":2,"c":3,"d":4,"d1":5}`)); !reflect.DeepEqual(got, first) {
+		if got := s.Check(json.RawMessage(`{"a":1,"b":2,"c":3,"d":4,"d1":5}`), NewBudget()); !reflect.DeepEqual(got, first) {
 			t.Fatalf("%v\n%v", got, first)
 		}
 	}
@@ -289,7 +293,7 @@ func TestConcurrentChecks(t *testing.T) {
 		wait.Go(func() {
 			for i := range 200 {
 				n := worker*200 + i
-				got := s.Check(fmt.Appendf(nil, `{"n":%d}`, n))
+				got := s.Check(fmt.Appendf(nil, `{"n":%d}`, n), NewBudget())
 				if (len(got) > 0) != (n > 100) || n > 100 && got[0].Message != fmt.Sprintf("must be at most 100; it is %d", n) {
 					t.Errorf("%d: %v", n, got)
 				}

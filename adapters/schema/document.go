@@ -52,22 +52,28 @@ func (d *document) draft() (string, *Problem) {
 }
 
 // numbers finds those that nothing can be compared with.
-func (d *document) numbers(value any, pointer string) (problems Problems) {
+func (d *document) numbers() (problems Problems) {
+	walk(d.value, "", func(value any, pointer string) {
+		if number, ok := value.(json.Number); ok && outsized(number.String()) {
+			problems = append(problems, d.problem(pointer, "a number may have at most %d digits", maxDigits))
+		}
+	})
+	return problems
+}
+
+// walk visits a value and all below it, in the order of their names.
+func walk(value any, pointer string, visit func(value any, pointer string)) {
+	visit(value, pointer)
 	switch value := value.(type) {
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(value)) {
-			problems = append(problems, d.numbers(value[name], pointer+"/"+escapePointer(name))...)
+			walk(value[name], pointer+"/"+escapePointer(name), visit)
 		}
 	case []any:
 		for i, item := range value {
-			problems = append(problems, d.numbers(item, fmt.Sprintf("%s/%d", pointer, i))...)
-		}
-	case json.Number:
-		if outsized(value.String()) {
-			problems = Problems{d.problem(pointer, "a number may have at most %d digits", maxDigits)}
+			walk(item, fmt.Sprintf("%s/%d", pointer, i), visit)
 		}
 	}
-	return problems
 }
 
 func idKey(draft string) string {
@@ -146,20 +152,13 @@ func (d *document) invalid(e *jsonschema.ValidationError, meta *jsonschema.Schem
 }
 
 // anchors are the pointers of the schemas that a $dynamicRef may lead to, and that nothing else may.
-func (d *document) anchors(value any, pointer string) (pointers []string) {
-	switch value := value.(type) {
-	case map[string]any:
-		if _, ok := value["$dynamicAnchor"].(string); ok {
+func (d *document) anchors() (pointers []string) {
+	walk(d.value, "", func(value any, pointer string) {
+		object, _ := value.(map[string]any)
+		if _, ok := object["$dynamicAnchor"].(string); ok {
 			pointers = append(pointers, pointer)
 		}
-		for name, member := range value {
-			pointers = append(pointers, d.anchors(member, pointer+"/"+escapePointer(name))...)
-		}
-	case []any:
-		for i, item := range value {
-			pointers = append(pointers, d.anchors(item, fmt.Sprintf("%s/%d", pointer, i))...)
-		}
-	}
+	})
 	return pointers
 }
 

@@ -52,7 +52,7 @@ func FuzzCheck(f *testing.F) {
 		if engine.CheckJSON([]byte(data), engine.DefaultJSONLimits) != nil {
 			return
 		}
-		got := s.Check(json.RawMessage(data))
+		got := s.Check(json.RawMessage(data), NewBudget())
 		if len(got) > MaxViolations {
 			t.Errorf("%d violations", len(got))
 		}
@@ -68,7 +68,7 @@ func FuzzCheck(f *testing.F) {
 				t.Errorf("%q is no place in %s", v.Pointer, data)
 			}
 		}
-		if again := s.Check(json.RawMessage(data)); len(again) != len(got) {
+		if again := s.Check(json.RawMessage(data), NewBudget()); len(again) != len(got) {
 			t.Errorf("%v, then %v", got, again)
 		}
 	})
@@ -88,7 +88,7 @@ func BenchmarkCheck(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if got := s.Check(json.RawMessage(data)); (name == "fits") != (got == nil) {
+				if got := s.Check(json.RawMessage(data), NewBudget()); (name == "fits") != (got == nil) {
 					b.Fatal(got)
 				}
 			}

@@ -169,7 +169,7 @@ func TestFiles(t *testing.T) {
 						t.Errorf("%q, want %q", files, test.want)
 					}
 				}
-				got := lines(s.Check(json.RawMessage(test.data)))
+				got := lines(s.Check(json.RawMessage(test.data), NewBudget()))
 				if !reflect.DeepEqual(got, test.faults) {
 					t.Errorf("%q, want %q", got, test.faults)
 				}
@@ -189,8 +189,11 @@ func TestASchemaDoesNotReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := s.source.compile()
-	if err != nil || c.check(map[string]any{}) == nil {
-		t.Errorf("%v", err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.check(map[string]any{}, maxSteps); err == nil {
+		t.Error("nothing is required any more")
 	}
 	if _, err := s.source.load("file:///etc/hosts"); err == nil {
 		t.Error("a file is read after Load")
@@ -200,7 +203,7 @@ func TestASchemaDoesNotReadAgain(t *testing.T) {
 func TestAsserted(t *testing.T) {
 	for _, draft := range []string{"http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-06/schema#", "http://json-schema.org/draft-07/schema", "https://json-schema.org/draft/2019-09/schema", "https://json-schema.org/draft/2020-12/schema"} {
 		s := loaded(t, "s.json", `{"$schema":"`+draft+`","properties":{"e":{"format":"email"}}}`)
-		if got := s.Check(json.RawMessage(`{"e":"x"}`)); len(got) != 1 {
+		if got := s.Check(json.RawMessage(`{"e":"x"}`), NewBudget()); len(got) != 1 {
 			t.Errorf("%s: %v", draft, got)
 		}
 	}

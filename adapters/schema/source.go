@@ -120,7 +120,7 @@ func (s *source) add(address, path string, text []byte) error {
 	if problem != nil {
 		return Problems{*problem}
 	}
-	if problems := d.numbers(d.value, ""); len(problems) > 0 {
+	if problems := d.numbers(); len(problems) > 0 {
 		return problems
 	}
 	if _, ok := based("", address); !ok {
@@ -158,14 +158,16 @@ func (s *source) compile() (c *checker, err error) {
 	c = &checker{schema: compiled, keywords: keywords{}, meter: m}
 	c.keywords.add(compiled)
 	for _, d := range s.order {
-		for _, pointer := range d.anchors(d.value, "") {
+		for _, pointer := range d.anchors() {
 			if anchored, err := compiler.Compile(d.url + "#" + escapeFragment(pointer)); err == nil {
 				c.keywords.add(anchored)
 			}
 		}
 	}
 	for _, node := range c.keywords {
-		node.Pattern = nil // see toll
+		if node.Extensions[meterName] != nil { // not in the drafts' own schemas, which all share
+			node.Pattern, node.UniqueItems = nil, false // see toll
+		}
 	}
 	return c, nil
 }

@@ -33,62 +33,105 @@ type fault struct {
 type reader struct {
 	keywords keywords
 	value    any
+	// Steps is what it took, as the meter counts.
+	steps int
 }
 
 // violations are the faults in sentences, ordered by place.
 func (r *reader) violations(e *jsonschema.ValidationError) []engine.Violation {
-	faults := r.faults(e)
-	// The library walks maps; without an order the same event would read differently each time.
+	faults, more := r.faults(e)
 	slices.SortStableFunc(faults, func(a, b fault) int {
 		return cmp.Or(strings.Compare(a.pointer, b.pointer), strings.Compare(a.keyword, b.keyword), strings.Compare(a.detail, b.detail))
 	})
 	var found []engine.Violation
 	for i, f := range faults {
-		v := engine.Violation{Pointer: f.pointer, Message: cut(r.sentence(f), maxMessage)}
-		if slices.Contains(found, v) {
-			continue
-		}
 		if len(found) == MaxViolations {
-			more := len(faults) - i + 1
-			found[MaxViolations-1] = engine.Violation{Message: fmt.Sprintf("and %d more places do not fit", more)}
-			return found
+			more += len(faults) - i
+			break
 		}
-		found = append(found, v)
+		v := engine.Violation{Pointer: cut(f.pointer, maxMessage), Message: cut(r.sentence(f), maxMessage)}
+		if !slices.Contains(found, v) {
+			found = append(found, v)
+		}
 	}
-	return found
+	if more == 0 {
+		return found
+	}
+	if len(found) == MaxViolations {
+		found, more = found[:MaxViolations-1], more+1
+	}
+	return append(found, engine.Violation{Message: fmt.Sprintf("and %d more places do not fit", more)})
 }
 
-func (r *reader) faults(e *jsonschema.ValidationError) []fault {
-	s, keyword, rest := r.keywords.find(e)
+// leaf is an error that is more than the group of its causes.
+type leaf struct {
+	*jsonschema.ValidationError
+	schema        *jsonschema.Schema
+	keyword, rest string
+}
+
+// isChoice is true of the error that none of several forms fits.
+func (l leaf) isChoice() bool {
+	return (l.keyword == "anyOf" || l.keyword == "oneOf") && len(l.Causes) > 0
+}
+
+// leaves adds those of an error.
+func (r *reader) leaves(all []leaf, e *jsonschema.ValidationError) []leaf {
+	r.steps++
+	l := leaf{ValidationError: e}
+	l.schema, l.keyword, l.rest = r.keywords.find(e)
+	if len(e.Causes) == 0 || l.keyword == "minContains" || l.isChoice() {
+		return append(all, l)
+	}
+	for _, cause := range e.Causes {
+		all = r.leaves(all, cause)
+	}
+	return all
+}
+
+// faults are the first of an error by their places, and how many more places there are. To say what is wrong costs far
+// more than to find it, so nothing is said about what is not shown.
+func (r *reader) faults(e *jsonschema.ValidationError) (first []fault, more int) {
+	leaves := r.leaves(nil, e)
+	// The library walks maps; without an order the same event would read differently each time.
+	slices.SortFunc(leaves, func(a, b leaf) int {
+		return cmp.Or(strings.Compare(a.InstanceLocation, b.InstanceLocation), strings.Compare(a.AbsoluteKeywordLocation, b.AbsoluteKeywordLocation))
+	})
+	for i, l := range leaves {
+		if len(first) >= MaxViolations {
+			return first, len(leaves) - i
+		}
+		first = append(first, r.read(l)...)
+	}
+	return first, 0
+}
+
+// read is what a leaf says.
+func (r *reader) read(l leaf) []fault {
+	r.steps += stepsOfAFault
 	f := fault{
-		pointer: pointerOf(e.InstanceLocation),
-		keyword: keyword,
-		schema:  s,
-		library: e.Message,
-		ofName:  isOfName(e.KeywordLocation),
+		pointer: pointerOf(l.InstanceLocation),
+		keyword: l.keyword,
+		schema:  l.schema,
+		library: l.Message,
+		ofName:  isOfName(l.KeywordLocation),
 	}
 	switch {
-	case (keyword == "anyOf" || keyword == "oneOf") && len(e.Causes) > 0:
-		return r.closest(f, e.Causes)
-	case len(e.Causes) > 0 && keyword != "minContains":
-		var all []fault
-		for _, cause := range e.Causes {
-			all = append(all, r.faults(cause)...)
-		}
-		return all
-	case s == nil:
+	case l.isChoice():
+		return r.closest(f, l.Causes)
+	case l.schema == nil:
 		return []fault{f}
 	}
 	value, _ := at(r.value, f.pointer)
-	switch object, _ := value.(map[string]any); keyword {
+	switch object, _ := value.(map[string]any); f.keyword {
 	case "":
-		f.detail = refusing(e.AbsoluteKeywordLocation)
+		f.detail = refusing(l.AbsoluteKeywordLocation)
 	case "required":
-		return each(f, missing(s, object))
+		return each(f, missing(f.schema, object))
 	case "additionalProperties":
-		return each(f, additional(s, object))
+		return each(f, additional(f.schema, object))
 	case "dependencies", "dependentRequired":
-		f.detail = dependency(s, keyword, rest)
+		f.detail = dependency(f.schema, f.keyword, l.rest)
 	}
 	return []fault{f}
 }
@@ -183,7 +226,7 @@ func (r *reader) closest(f fault, causes []*jsonschema.ValidationError) []fault 
 	forms := make([][]fault, len(causes))
 	best, distance, ties := 0, 0, 0
 	for i, cause := range causes {
-		forms[i] = r.faults(cause)
+		forms[i], _ = r.faults(cause)
 		switch d := farness(f.pointer, forms[i]); {
 		case i == 0 || d < distance:
 			best, distance, ties = i, d, 1
