@@ -5,7 +5,7 @@ GO          ?= go
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 5s
 
-.PHONY: run demo test check bench fmt fuzz redis
+.PHONY: run demo test check bench fmt fuzz redis node
 
 run: ## serve examples/quickstart
 	$(GO) run . serve -c examples/quickstart/switchyard.yaml
@@ -13,7 +13,7 @@ run: ## serve examples/quickstart
 demo: ## serve with sample events, then stay up
 	$(GO) run . demo
 
-test: check redis ## vet, lint, all tests with the race detector, a short fuzz of every decoder
+test: check redis node ## vet, lint, all tests with the race detector, a short fuzz of every decoder
 	$(GO) test -race -timeout 10m ./...
 	@$(MAKE) --no-print-directory fuzz
 
@@ -43,3 +43,7 @@ redis:
 		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 		$$sudo apt-get update -qq && $$sudo apt-get install -y -qq redis-server >/dev/null; \
 	} || { echo "redis-server is missing and could not be installed: install it by hand"; exit 1; }
+
+# The vendors' own SDKs for Node are clients in the tests.
+node:
+	@command -v npm >/dev/null || { echo "Node and npm are missing, with which the vendors' SDKs are tried: install them"; exit 1; }

@@ -77,7 +77,7 @@ func demo(args []string, stdout, stderr io.Writer) error {
 			done()
 			return
 		}
-		fmt.Fprintf(stdout, "\nStill serving; stop with Ctrl-C. Read on with\n\n  curl -s http://%s/api/v1/environments/development/events\n", s.admin.address())
+		fmt.Fprintf(stdout, "\nStill serving; stop with Ctrl-C. Management API, metrics and health: http://%[1]s\n\n  curl -s http://%[1]s/api/v1/environments/development/events\n", s.admin.address())
 	})
 	if err != nil {
 		return err
@@ -120,8 +120,7 @@ func tell(ctx context.Context, s *server, dir string, stdout io.Writer) error {
 		}
 		fmt.Fprintf(stdout, "\n%s\n%s", step.Title, strings.Join(rows, ""))
 	}
-	fmt.Fprintf(stdout, "\nManagement API, metrics and health: http://%s\n", s.admin.address())
-	fmt.Fprintf(stdout, "demo: %d events, %d actions succeeded, %d failed\n", t.events, t.succeeded, t.failed)
+	fmt.Fprintf(stdout, "\ndemo: %d events, %d actions succeeded, %d failed\n", t.events, t.succeeded, t.failed)
 	if t.failed > 0 {
 		return errFound
 	}

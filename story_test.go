@@ -184,6 +184,63 @@ func TestSend(t *testing.T) {
 	}
 }
 
+// The quickstart's connections, each as its vendor would send: with the flags, and as the configuration has it.
+func TestSendAsEveryKind(t *testing.T) {
+	i := start(t, "embedded", quickstartFiles(t))
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"track.json": `{"type":"track","event":"sent","userId":"u","messageId":"%s","properties":{"n":1}}`,
+		"rows.json":  `{"object":"invoice","rows":[{"id":"%s","user_id":"u","amount":5}]}`,
+		"row.json":   `{"id":"%s","customer":"u"}`,
+		"bad.json":   `[{"id":"a"},{"name":"without an id"}]`,
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(strings.ReplaceAll(text, "%s", "s-1")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		source, event string
+		flags         []string
+	}{
+		{"website", "track.json", []string{"--kind", "segment", "--secret", "website-secret"}},
+		{"mobile", "track.json", []string{"--kind", "rudderstack", "--header", "X-Webhook-Secret", "--secret", "mobile-secret"}},
+		{"product", "track.json", []string{"--kind", "jitsu", "--secret", "product-secret"}},
+		{"marketing", "track.json", []string{"--kind", "freshpaint", "--secret", "marketing-secret"}},
+		{"crm", "rows.json", []string{"--kind", "hightouch", "--secret", "crm-secret"}},
+		{"warehouse", "rows.json", []string{"--kind", "census", "--secret", "warehouse-secret"}},
+		{"spreadsheet", "row.json", []string{"--kind", "polytomic", "--secret", "spreadsheet-secret"}},
+		{"playground", "track.json", []string{"-H", "Idempotency-Key: k"}},
+	} {
+		to := i.ingest + "/v1/receive/" + test.source + "-write-key"
+		for name, args := range map[string][]string{
+			"by flags":             append([]string{"send", "--to", to}, test.flags...),
+			"by the configuration": {"send", "--to", to, "-c", filepath.Join(i.dir, "switchyard.yaml"), "--source", test.source},
+		} {
+			var stdout, stderr bytes.Buffer
+			if code := run(append(args, filepath.Join(folder, test.event)), &stdout, &stderr); code != exitGood {
+				t.Errorf("%s %s: exit %d: %s%s", test.source, name, code, &stdout, &stderr)
+			}
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	crm := i.ingest + "/v1/receive/crm-write-key"
+	if code := run([]string{"send", "--to", crm, "--kind", "hightouch", "--secret", "crm-secret", filepath.Join(folder, "bad.json")}, &stdout, &stderr); code != exitProblems || !strings.Contains(stdout.String(), "without an id") {
+		t.Errorf("a rejected row: exit %d: %s%s", code, &stdout, &stderr)
+	}
+	for want, args := range map[string][]string{
+		"add --header NAME":      {"--to", crm, "--kind", "rudderstack", "--secret", "s"},
+		"must begin with http":   {"--to", "127.0.0.1:8080/x"},
+		"--scheme may choose":    {"--to", crm, "--secret", "no whsec"},
+		"no connection of the":   {"-c", filepath.Join(i.dir, "switchyard.yaml"), "--source", "nobody"},
+		"is written 'Name: valu": {"--to", crm, "-H", "nonsense"},
+	} {
+		stderr.Reset()
+		if code := run(append(append([]string{"send"}, args...), filepath.Join(folder, "track.json")), &stdout, &stderr); code != exitUsage || !strings.Contains(stderr.String(), want) {
+			t.Errorf("%v: exit %d: %s", args, code, &stderr)
+		}
+	}
+}
+
 func TestSDKDoor(t *testing.T) {
 	i := start(t, "embedded", signup)
 	basic := []string{"Authorization", "Basic YXBpLWtleTo="} // api-key:

@@ -14,7 +14,7 @@ import (
 )
 
 // Schemes are what Freshpaint can be configured to send: it signs nothing, and adds static headers.
-var Schemes = []string{verify.Header, verify.Bearer, verify.Basic}
+var Schemes = []string{verify.Bearer, verify.Header, verify.Basic}
 
 // Decode reads one request. Its errors are those of spec.Decode.
 func Decode(req *engine.Request, opts spec.Options) (engine.Batch, error) {
