@@ -324,15 +324,22 @@ func TestTheGuidesConfigurationsLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(guide), -1)
-	if len(blocks) < 9 {
+	for _, part := range regexp.MustCompile("(?s)```yml\n(rows|schemas|limits|each):(.*?)```").FindAllStringSubmatch(string(guide), -1) {
+		text := part[1] + ":" + part[2]
+		if part[1] == "each" {
+			text = "map:\n  name: item.name\n  " + text
+		}
+		indented := "        " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n        ")
+		blocks = append(blocks, []string{"", "sources: [{key: part, kind: census}]\nenvironments:\n  - key: test\n    connections:\n      part:\n        write_keys: [k]\n" + indented + "\n"})
+	}
+	if len(blocks) < 13 {
 		t.Fatalf("%d configurations in the guide", len(blocks))
 	}
 	for _, block := range blocks {
-		file := t.TempDir() + "/switchyard.yaml"
-		if err := os.WriteFile(file, []byte(block[1]), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := loadPlan(file, variables); err != nil {
+		i := &instance{t: t, dir: t.TempDir()}
+		i.write("switchyard.yaml", block[1])
+		i.write("schemas/user-signed-up.json", "{}")
+		if _, err := loadPlan(i.dir+"/switchyard.yaml", variables); err != nil {
 			t.Errorf("%v\nin\n%s", err, block[1])
 		}
 	}
