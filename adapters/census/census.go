@@ -50,14 +50,14 @@ func Decode(req *engine.Request, opts rows.Options) (engine.Batch, error) {
 		if err != nil {
 			return engine.Batch{}, err
 		}
-		if call := rows.CallOf(doc, opts); call != nil {
+		if call := rows.CallOf(envelope, opts); call != nil {
 			return call.Answer(methods)
 		}
 		if envelope.Value("workspace_id") != nil && envelope.Value("sync_run_id") != nil && envelope.Text("event") != "" {
 			return lifecycle(doc, envelope, opts), nil
 		}
 		opts.EventMeansTrack = true
-		return spec.Decode(doc, opts.Options)
+		return spec.DecodeOwn(doc, opts.Options)
 	})
 }
 

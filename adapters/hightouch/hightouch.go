@@ -41,23 +41,20 @@ var methods = []rows.Method{
 
 // Decode reads one request. Its errors are those of spec.Decode.
 func Decode(req *engine.Request, opts rows.Options) (engine.Batch, error) {
+	opts.EventMeansTrack = true
 	if !rows.Mentions(req.Body, "jsonrpc") {
-		return message(req.Body, opts)
+		return spec.Decode(req.Body, opts.Options)
 	}
 	return spec.Read(req.Body, func(doc json.RawMessage) (engine.Batch, error) {
-		if err := engine.CheckJSON(doc, opts.Limits); err != nil {
+		members, err := rows.EnvelopeOf(doc, opts.Limits)
+		if err != nil {
 			return engine.Batch{}, err
 		}
-		if call := rows.CallOf(doc, opts); call != nil {
+		if call := rows.CallOf(members, opts); call != nil {
 			return call.Answer(methods)
 		}
-		return message(doc, opts)
+		return spec.DecodeOwn(doc, opts.Options)
 	})
-}
-
-func message(body []byte, opts rows.Options) (engine.Batch, error) {
-	opts.EventMeansTrack = true
-	return spec.Decode(body, opts.Options)
 }
 
 func listObjects(c *rows.Call) (engine.Batch, error) {

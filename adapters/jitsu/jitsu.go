@@ -48,7 +48,7 @@ func Decode(req *engine.Request, opts rows.Options) (engine.Batch, error) {
 		}
 		records := envelope.Value("records")
 		if engine.KindOf(records) != '[' || envelope.Value("type") != nil {
-			return spec.Decode(doc, opts.Options)
+			return spec.DecodeOwn(doc, opts.Options)
 		}
 		return decodeRows(records, envelope, opts)
 	})

@@ -32,9 +32,8 @@ type Method struct {
 	Do   func(call *Call) (engine.Batch, error)
 }
 
-// CallOf reads a call of a checked body; nil for a body that is none.
-func CallOf(doc json.RawMessage, opts Options) *Call {
-	members := ColumnsOf(doc)
+// CallOf reads a call of the members of a body; nil for a body that is none.
+func CallOf(members Columns, opts Options) *Call {
 	if members.Value("jsonrpc") == nil {
 		return nil
 	}

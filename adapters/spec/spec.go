@@ -49,7 +49,12 @@ type Options struct {
 // too_many_values, empty_body, empty_batch or too_many_events. A bad message is an event with Invalid set, which keeps
 // what could be read. The body is lent; the events share one copy of it.
 func Decode(body []byte, opts Options) (engine.Batch, error) {
-	return Read(body, func(doc json.RawMessage) (engine.Batch, error) { return newDecoder(opts.WithDefaults()).decode(doc) })
+	return Read(body, func(doc json.RawMessage) (engine.Batch, error) { return DecodeOwn(doc, opts) })
+}
+
+// DecodeOwn is Decode for a document that Read has given to an adapter, which is not copied again.
+func DecodeOwn(doc json.RawMessage, opts Options) (engine.Batch, error) {
+	return newDecoder(opts.WithDefaults()).decode(doc)
 }
 
 // Encode is what most vendors post for an event or a list of events: the bytes as they are, as application/json.
