@@ -27,8 +27,8 @@ fmt: ## format the code
 
 # Each fuzz target found in the tree, one after the other: go test takes one at a time.
 fuzz:
-	@grep -rn --include='*_test.go' -E '^func Fuzz[A-Za-z0-9]+' . | sed -E 's|^\./?([^:]*)/[^/:]+:[0-9]+:func (Fuzz[A-Za-z0-9]+).*|\1 \2|' | sort -u | \
-	while read -r dir target; do \
+	@grep -rn --include='*_test.go' -E '^func Fuzz[A-Za-z0-9]+' . | sed -E 's|^\./?([^:]*)/[^/:]+:[0-9]+:func (Fuzz[A-Za-z0-9]+).*|\2 \1|' | sort -u | \
+	while read -r target dir; do \
 		echo "fuzz $$dir $$target"; \
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./$$dir || exit 1; \
 	done
