@@ -88,8 +88,14 @@ func TestRuleInfo(t *testing.T) {
 	if string(good.Transform) != `{"b":"\"<1>\"","a":"2"}` || string(good.Actions) != `[{"identify":{"user_id":"user_id"}}]` {
 		t.Errorf("info = %s, %s", good.Transform, good.Actions)
 	}
-	if infos[2].Indexed || !infos[1].Indexed {
-		t.Error("Indexed is wrong")
+	for _, info := range infos {
+		if !info.Indexed {
+			t.Errorf("%s is not indexed", info.Match)
+		}
+	}
+	book.Swap(map[string]*Set{"production": compileText(t, "rules: [{key: a, match: lower(name) == \"a\", actions: [{identify: {user_id: user_id}}]}]")})
+	if info := book.Rules("production")[0]; info.Indexed {
+		t.Errorf("%s is called indexed", info.Match)
 	}
 }
 

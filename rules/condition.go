@@ -18,6 +18,8 @@ type match struct {
 	tests []fieldTest
 	// conditions are the other parts.
 	conditions []*expression
+	// groups are what the parts offer to the index, one each at the most.
+	groups []group
 }
 
 // fieldTest is name == "literal", or name in ["literal", …].
@@ -67,6 +69,9 @@ func (l *language) match(text document.Text) (m match, problem *document.Problem
 		return m, problem
 	}
 	for _, part := range conjuncts(node, nil) {
+		if offered := groupOf(part); offered != nil {
+			m.groups = append(m.groups, offered)
+		}
 		if test, ok := fieldTestOf(part); ok {
 			m.tests = append(m.tests, test)
 			continue
@@ -80,6 +85,7 @@ func (l *language) match(text document.Text) (m match, problem *document.Problem
 		}
 		m.conditions = append(m.conditions, condition)
 	}
+	m.groups = joined(m.groups)
 	return m, nil
 }
 
@@ -126,3 +132,16 @@ func textField(node ast.Node) (field int, ok bool) {
 	field, ok = eventNameAt(name.Value)
 	return field, ok && eventNames[field].text != nil
 }
+
+// values are the literals that the match compares a field with, by the first such test.
+func (m *match) values(field string) (values []string, ok bool) {
+	for _, test := range m.tests {
+		if eventNames[test.field].name == field {
+			return test.values, true
+		}
+	}
+	return nil, false
+}
+
+// indexed reports whether the index prunes a rule with this match.
+func (m *match) indexed() bool { return len(m.groups) > 0 }

@@ -3,7 +3,6 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -280,49 +279,6 @@ rules:
 type everyRule []*rule
 
 func (m everyRule) candidates(_ *engine.Event, into []*rule) []*rule { return append(into, m...) }
-
-var (
-	someTypes = []string{"track", "identify", "page", ""}
-	someNames = []string{"a", "b", "c", "track", ""}
-)
-
-func pick1(r *rand.Rand, from []string) string { return from[r.IntN(len(from))] }
-
-func randomMatch(r *rand.Rand) string {
-	parts := []string{
-		fmt.Sprintf("type == %q", pick1(r, someTypes)), fmt.Sprintf("%q == name", pick1(r, someNames)),
-		fmt.Sprintf("name in [%q, %q]", pick1(r, someNames), pick1(r, someNames)), fmt.Sprintf("type in [%q, %q]", pick1(r, someTypes), pick1(r, someTypes)),
-		fmt.Sprintf("name != %q", pick1(r, someNames)), fmt.Sprintf("(name == %q || type == %q)", pick1(r, someNames), pick1(r, someTypes)),
-		"data.n > 2", "data.n < \"x\"", "!(name == \"a\")", "data.missing", fmt.Sprintf("name not in [%q]", pick1(r, someNames)),
-		fmt.Sprintf("(type == %q && name == %q)", pick1(r, someTypes), pick1(r, someNames)),
-	}
-	match := pick1(r, parts)
-	for range r.IntN(3) {
-		match += pick1(r, []string{" && ", " and ", " && ", " || "}) + pick1(r, parts)
-	}
-	return match
-}
-
-// The index must change nothing but the work: it decides as a loop over all rules does.
-func TestIndexAgainstLoop(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	for round := range 30 {
-		var source strings.Builder
-		source.WriteString("rules:\n")
-		for i := range 40 {
-			fmt.Fprintf(&source, "  - {key: r%d, match: '%s', actions: [{identify: {user_id: '\"u\"'}}]}\n", i, randomMatch(r))
-		}
-		indexed := compileText(t, source.String())
-		looped := &Set{rules: indexed.rules, matcher: everyRule(indexed.rules)}
-		for range 50 {
-			event := &engine.Event{Type: pick1(r, someTypes), Name: pick1(r, someNames), Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, r.IntN(5)))}
-			got, want := indexed.Decide(event), looped.Decide(event)
-			if !reflect.DeepEqual(got, want) {
-				t.Fatalf("round %d, %s %s: %+v, want %+v", round, event.Type, event.Name, got, want)
-			}
-		}
-	}
-}
 
 func FuzzMatch(f *testing.F) {
 	for _, source := range []string{
