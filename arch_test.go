@@ -41,6 +41,8 @@ var libraries = []struct {
 }{
 	{"github.com/gofiber/fiber/v2", []string{"httpapi"}},
 	{"github.com/expr-lang/expr", []string{"rules"}},
+	{"github.com/itchyny/timefmt-go", []string{"rules"}},
+	{"github.com/gosimple/slug", []string{"rules"}},
 	{"go.yaml.in/yaml", []string{"rules/document"}},
 	{"github.com/redis/go-redis/v9", []string{"engine/redislog"}},
 	{"github.com/alicebob/miniredis/v2", []string{"engine/redislog"}},
