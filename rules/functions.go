@@ -95,7 +95,7 @@ func parameter(signature reflect.Type, position int) reflect.Type {
 var functions = func() map[string]*function {
 	table := map[string]*function{}
 	for _, f := range slices.Concat(
-		valueFunctions, memberFunctions, listFunctions, textFunctions, timeFunctions,
+		valueFunctions, memberFunctions, listFunctions, textFunctions, timeFunctions, numberFunctions, formatFunctions,
 	) {
 		if table[f.name] != nil {
 			panic("two functions are called " + f.name)
