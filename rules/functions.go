@@ -96,7 +96,7 @@ var functions = func() map[string]*function {
 	table := map[string]*function{}
 	for _, f := range slices.Concat(
 		valueFunctions, memberFunctions, listFunctions, textFunctions, timeFunctions, numberFunctions, formatFunctions,
-		identityFunctions,
+		identityFunctions, webFunctions,
 	) {
 		if table[f.name] != nil {
 			panic("two functions are called " + f.name)
