@@ -87,11 +87,14 @@ func TestFunctionsInLoopsAreBounded(t *testing.T) {
 	}
 	for name, source := range map[string]string{
 		"made":      `map(1..200000, repeat("a", 1000000))`,
+		"read":      `let a = repeat("a", 1000000); map(1..200000, sha256(a))`,
 		"joined":    `reduce(1..200000, #acc + "aaaaaaaaaa", "")`,
 		"split":     `map(1..1000, len(split(repeat("a", 1000000), "")))`,
 		"decoded":   `let a = "[" + repeat("1,", 100000) + "1]"; map(1..1000, len(fromJSON(a)))`,
+		"costly":    `map(1..100000, e164("030 1234567", "DE"))`,
 		"flattened": shared + "flatten(a40)",
 		"mean":      shared + "mean(flatten(a40))",
+		"inline":    shared + "inline(flatten(a40))",
 		"unique":    shared + "uniq([a39, a39, [a38, a38]])",
 	} {
 		started := time.Now()
@@ -103,7 +106,8 @@ func TestFunctionsInLoopsAreBounded(t *testing.T) {
 		}
 	}
 	evaluations{
-		{`len(map(1..50000, padStart(#, 8, "0")))`, 50000}, {`len(map(1..100000, get(data.tags, 1)))`, 100000},
+		{`len(map(1..50000, padStart(#, 8, "0")))`, 50000}, {`len(map(1..5000, formatMoney(#, "EUR", "de")))`, 5000}, {`len(map(1..100000, get(data.tags, 1)))`, 100000},
+		{`len(map(1..5000, e164("030 1234567", "DE")))`, 5000},
 	}.run(t)
 }
 
