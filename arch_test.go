@@ -41,6 +41,13 @@ var libraries = []struct {
 }{
 	{"github.com/gofiber/fiber/v2", []string{"httpapi"}},
 	{"github.com/expr-lang/expr", []string{"rules"}},
+	{"github.com/itchyny/timefmt-go", []string{"rules"}},
+	{"github.com/gosimple/slug", []string{"rules"}},
+	{"github.com/nyaruka/phonenumbers", []string{"rules"}},
+	{"github.com/bojanz/currency", []string{"rules"}},
+	{"github.com/cockroachdb/apd/v3", []string{"rules"}},
+	{"golang.org/x/text", []string{"rules"}},
+	{"github.com/google/uuid", []string{"rules"}},
 	{"go.yaml.in/yaml", []string{"rules/document"}},
 	{"github.com/redis/go-redis/v9", []string{"engine/redislog"}},
 	{"github.com/alicebob/miniredis/v2", []string{"engine/redislog"}},

@@ -65,7 +65,7 @@ func memberOfOther(value, key any) any {
 		}
 		return nil
 	}
-	if name, ok := key.(string); ok && v.MethodByName(name).IsValid() {
+	if name, ok := key.(string); ok && name != "Local" && v.MethodByName(name).IsValid() {
 		return runtime.Fetch(value, name)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/expr-lang/expr/builtin"
 	"github.com/santhosh-tekuri/jsonschema/v5"
 
 	"switchyard/rules/document"
@@ -311,6 +312,11 @@ func TestReadme(t *testing.T) {
 		}
 		if text != want {
 			t.Errorf("the README says %s → %s, but it is %s", source, want, text)
+		}
+	}
+	for name := range functions {
+		if _, isOfExpr := builtin.Index[name]; !isOfExpr && !strings.Contains(string(readme), fmt.Sprintf("- `%s(", name)) {
+			t.Errorf("the README has no example of %s", name)
 		}
 	}
 	for _, place := range []*place{eventPlace, itemPlace} {

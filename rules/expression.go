@@ -111,6 +111,8 @@ func (e *expression) run(s *scope) (value any, err error) {
 		machine = new(vm.VM) // a machine keeps what its loops took, and a pooled one would keep it for good
 	}
 	machine.MemoryBudget = memoryBudget
+	s.budget.left = memoryBudget
+	s.values[budgetName] = &s.budget
 	value, err = machine.Run(e.program, s.values)
 	if err != nil {
 		return nil, e.problem(err)
@@ -123,7 +125,11 @@ func (e *expression) problem(err error) document.Problem {
 	if !errors.As(err, &located) {
 		return *at(e.text, 0, "%s", plainly(err.Error()))
 	}
-	return *at(e.text, located.From, "%s", plainly(located.Message))
+	message := plainly(located.Message)
+	if ours := (own{}); errors.As(err, &ours) {
+		message = ours.Error()
+	}
+	return *at(e.text, located.From, "%s", message)
 }
 
 // holds is the value of a condition.

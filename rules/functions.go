@@ -1,24 +1,25 @@
 package rules
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/expr-lang/expr/builtin"
-	"github.com/expr-lang/expr/vm/runtime"
-
-	"switchyard/engine"
 )
 
-// function is one function of the language: its value from its arguments. The signatures say how many it takes.
+// function is one function of the language: its value from its arguments. The signatures say how many it takes, and of
+// which types as far as these are known before it runs.
 type function struct {
 	name       string
 	call       func(args ...any) (any, error)
 	signatures []any
+	// cost is what a call costs beside the size of what it reads and makes; see budget.
+	cost int
+	// checks are what a text at a position of the arguments must be; a literal there is checked before anything runs.
+	checks map[int]func(text string) error
 }
 
 // The signatures, by the number of arguments.
@@ -31,63 +32,88 @@ type (
 	oneMore = func(any, ...any) any
 )
 
+func define(name string, call func(args ...any) (any, error), signatures ...any) *function {
+	return &function{name: name, call: call, signatures: signatures}
+}
+
+// free is the cost of a function that reads little and makes nothing, however large its arguments are.
+const free = -1
+
+func (f *function) costs(cost int) *function {
+	f.cost = cost
+	return f
+}
+
+// checked has literals at some positions checked; what they must be, the function checks itself, too.
+func (f *function) checked(check func(text string) error, positions ...int) *function {
+	if f.checks == nil {
+		f.checks = map[int]func(string) error{}
+	}
+	for _, position := range positions {
+		f.checks[position] = check
+	}
+	return f
+}
+
+// validate is the type of a call with arguments of some types, by the signature for so many. (expr tries each signature,
+// and complains about the last.) What is nil or not known yet may be anything.
+func (f *function) validate(args []reflect.Type) (reflect.Type, error) {
+	few := false
+	for _, signature := range f.signatures {
+		t := reflect.TypeOf(signature).Elem()
+		fixed := t.NumIn()
+		if t.IsVariadic() {
+			fixed--
+		}
+		if few = few || len(args) < fixed; len(args) < fixed || len(args) > fixed && !t.IsVariadic() {
+			continue
+		}
+		for i, arg := range args {
+			if wanted := parameter(t, i); arg != nil && arg.Kind() != reflect.Interface && !arg.AssignableTo(wanted) {
+				return nil, needs(f.name, typeName(reflect.Zero(wanted).Interface()), reflect.Zero(arg).Interface())
+			}
+		}
+		return t.Out(0), nil
+	}
+	if few {
+		return nil, fmt.Errorf("not enough arguments to call %s", f.name)
+	}
+	return nil, fmt.Errorf("too many arguments to call %s", f.name)
+}
+
+func parameter(signature reflect.Type, position int) reflect.Type {
+	last := signature.NumIn() - 1
+	if signature.IsVariadic() && position >= last {
+		return signature.In(last).Elem()
+	}
+	return signature.In(position)
+}
+
 // functions are ours, beside those of expr. Some have the names of expr's own, and stand for them: they take a missing
-// value, keep every digit of a number, and answer the same every time, where expr's use the order of a Go map.
-var functions = []function{
-	{"pick", pick, []any{new(oneMore)}},
-	{"omit", omit, []any{new(oneMore)}},
-	{"merge", merge, []any{new(any0)}},
-	{"rename", rename, []any{new(oneMore)}},
-	{"coalesce", coalesce, []any{new(oneMore)}},
-	{"typeof", func(args ...any) (any, error) { return bareTypeName(args[0]), nil }, []any{new(one)}},
-	{"len", length, []any{new(one)}},
-	{"get", func(args ...any) (any, error) { return member(args[0], args[1]), nil }, []any{new(two)}},
-	{"first", func(args ...any) (any, error) { return member(args[0], 0), nil }, []any{new(one)}},
-	{"last", func(args ...any) (any, error) { return member(args[0], -1), nil }, []any{new(one)}},
-	{"take", func(args ...any) (any, error) { return take(args[0], args[1]) }, []any{new(two)}},
-	{"keys", func(args ...any) (any, error) { return entries(args[0], func(name string, _ any) any { return name }) }, []any{new(one)}},
-	{"values", func(args ...any) (any, error) {
-		return entries(args[0], func(_ string, value any) any { return value })
-	}, []any{new(one)}},
-	{"toPairs", func(args ...any) (any, error) {
-		return entries(args[0], func(name string, value any) any { return []any{name, value} })
-	}, []any{new(one)}},
-	{"string", func(args ...any) (any, error) { return toText(args[0]) }, []any{new(one)}},
-	{"toJSON", func(args ...any) (any, error) { return toJSON(args[0]) }, []any{new(one)}},
-	{"join", join, []any{new(one), new(two)}},
-	{"min", func(args ...any) (any, error) { return extreme(-1, args) }, []any{new(oneMore)}},
-	{"max", func(args ...any) (any, error) { return extreme(1, args) }, []any{new(oneMore)}},
-	{"sort", sorted, []any{new(one), new(two)}},
-	{"uniq", uniq, []any{new(one)}},
-}
-
-// texts are expr's functions on a text; here a missing text gives nil, and what is no text a plain error.
-var texts = map[string][]any{
-	"upper": {new(one)}, "lower": {new(one)}, "trim": {new(one), new(two)},
-	"trimPrefix": {new(one), new(two)}, "trimSuffix": {new(one), new(two)},
-	"split": {new(two), new(three)}, "splitAfter": {new(two), new(three)},
-	"indexOf": {new(two)}, "lastIndexOf": {new(two)}, "hasPrefix": {new(two)}, "hasSuffix": {new(two)},
-	"toBase64": {new(one)}, "fromBase64": {new(one)},
-	"date": {new(one), new(two), new(three)}, "duration": {new(one)},
-}
-
-// ownTexts stand for expr's, which do not bound the text they make, or round numbers.
-var ownTexts = map[string]function{
-	"replace":  {"replace", replace, []any{new(three), new(four)}},
-	"repeat":   {"repeat", repeat, []any{new(two)}},
-	"fromJSON": {"fromJSON", func(args ...any) (any, error) { return engine.DecodeJSON([]byte(args[0].(string))) }, []any{new(one)}},
-}
-
-// allFunctions are ours and the texts.
-func allFunctions() []function {
-	all := slices.Clone(functions)
-	for name, signatures := range texts {
-		all = append(all, function{name, textFunction(name, builtinCall(name)), signatures})
+// value, keep every digit of a number, bound what they make, and answer the same everywhere and every time, where expr's
+// use the order of a Go map or the machine's time zone.
+var functions = func() map[string]*function {
+	table := map[string]*function{}
+	for _, f := range slices.Concat(
+		valueFunctions, memberFunctions, listFunctions, textFunctions, timeFunctions, numberFunctions, formatFunctions,
+		identityFunctions, webFunctions,
+	) {
+		if table[f.name] != nil {
+			panic("two functions are called " + f.name)
+		}
+		table[f.name] = f
 	}
-	for name, own := range ownTexts {
-		all = append(all, function{name, textFunction(name, own.call), own.signatures})
-	}
-	return all
+	return table
+}()
+
+// valueFunctions take values of any type.
+var valueFunctions = []*function{
+	define("coalesce", coalesce, new(oneMore)).costs(free),
+	define("typeof", func(args ...any) (any, error) { return bareTypeName(args[0]), nil }, new(one)).costs(free),
+	define("len", length, new(one)).costs(free),
+	define("string", func(args ...any) (any, error) { return toText(args[0]) }, new(one)),
+	define("toJSON", func(args ...any) (any, error) { return toJSON(args[0]) }, new(one)),
+	define("fromJSON", onText("fromJSON", 1, fromJSON), new(one)),
 }
 
 func builtinCall(name string) func(args ...any) (any, error) {
@@ -98,162 +124,40 @@ func builtinCall(name string) func(args ...any) (any, error) {
 	return f.Func
 }
 
-func textFunction(name string, call func(args ...any) (any, error)) func(args ...any) (any, error) {
-	return func(args ...any) (any, error) {
-		if args[0] == nil {
-			return nil, nil
-		}
-		if _, ok := args[0].(string); !ok {
-			return nil, fmt.Errorf("%s needs a string, not %s", name, typeName(args[0]))
-		}
-		result, err := call(args...)
-		if text, ok := result.(string); ok && len(text) > maxText {
-			return nil, errTooLarge
-		}
-		return result, err
-	}
+// needs is the complaint about an argument.
+func needs(function, wanted string, value any) error {
+	return fmt.Errorf("%s needs %s, not %s", function, wanted, typeName(value))
 }
 
-// maxText bounds the texts that functions make, in bytes.
-const maxText = 1 << 20
-
-func concat(a, b string) (any, error) {
-	if len(a)+len(b) > maxText {
-		return nil, errTooLarge
+// needsWhole is the complaint about a number of something.
+func needsWhole(function, wanted string, value any) error {
+	if _, ok := numeric(value); ok {
+		return fmt.Errorf("%s needs %s, not %s", function, wanted, shortened(textOf(value)))
 	}
-	return a + b, nil
+	return needs(function, wanted, value)
 }
 
-func repeat(args ...any) (any, error) {
-	text := args[0].(string)
-	n, ok := wholeIndex(args[1])
-	if !ok || n < 0 {
-		return nil, fmt.Errorf("repeat needs a number of times, not %s", typeName(args[1]))
+// textArgument is an argument that must be a text; absent is what it is when it is left out.
+func textArgument(function, wanted string, args []any, position int, absent string) (string, error) {
+	if position >= len(args) {
+		return absent, nil
 	}
-	if n > maxText || n*len(text) > maxText {
-		return nil, errTooLarge
+	text, ok := args[position].(string)
+	if !ok {
+		return "", needs(function, wanted, args[position])
 	}
-	return strings.Repeat(text, n), nil
+	return text, nil
 }
 
-func replace(args ...any) (any, error) {
-	text, old, with := args[0].(string), args[1].(string), args[2].(string)
-	n := -1
-	if len(args) == 4 {
-		n = runtime.ToInt(args[3])
+// wordOf is a text, or a number as its literal, for what may come as either: an id, a phone number.
+func wordOf(function string, value any) (string, error) {
+	if text, ok := value.(string); ok {
+		return text, nil
 	}
-	if len(text)+strings.Count(text, old)*len(with) > maxText {
-		return nil, errTooLarge
+	if _, ok := numeric(value); ok {
+		return textOf(value), nil
 	}
-	return strings.Replace(text, old, with, n), nil
-}
-
-// object is the first argument of the functions on objects; nil counts as an empty one.
-func object(name string, value any) (map[string]any, error) {
-	switch v := value.(type) {
-	case nil:
-		return nil, nil
-	case map[string]any:
-		return v, nil
-	}
-	return nil, fmt.Errorf("%s needs an object, not %s", name, typeName(value))
-}
-
-// names are the other arguments: texts, or lists of them.
-func names(function string, args []any) ([]string, error) {
-	var all []string
-	for _, arg := range args {
-		list, isList := asList(arg)
-		if !isList {
-			list = []any{arg}
-		}
-		for _, item := range list {
-			name, ok := item.(string)
-			if !ok {
-				return nil, fmt.Errorf("%s needs names, not %s", function, typeName(item))
-			}
-			all = append(all, name)
-		}
-	}
-	return all, nil
-}
-
-// takesNames are the functions whose other arguments name members of the first, and how far apart these stand.
-var takesNames = map[string]int{"get": 1, "pick": 1, "omit": 1, "rename": 2}
-
-// pick is an object with only the members named, as far as it has them.
-func pick(args ...any) (any, error) {
-	from, err := object("pick", args[0])
-	if err != nil {
-		return nil, err
-	}
-	wanted, err := names("pick", args[1:])
-	picked := make(map[string]any, len(wanted))
-	for _, name := range wanted {
-		if value, ok := from[name]; ok {
-			picked[name] = value
-		}
-	}
-	return picked, err
-}
-
-// omit is an object without the members named.
-func omit(args ...any) (any, error) {
-	from, err := object("omit", args[0])
-	if err != nil {
-		return nil, err
-	}
-	unwanted, err := names("omit", args[1:])
-	rest := make(map[string]any, len(from))
-	for name, value := range from {
-		if !slices.Contains(unwanted, name) {
-			rest[name] = value
-		}
-	}
-	return rest, err
-}
-
-// merge lays each object over those before it, at every depth.
-func merge(args ...any) (any, error) {
-	merged := map[string]any{}
-	for _, arg := range args {
-		over, err := object("merge", arg)
-		if err != nil {
-			return nil, err
-		}
-		merged = engine.MergeTraits(merged, over)
-	}
-	return merged, nil
-}
-
-// rename gives members other names, all at once, so that two can be swapped; what the object lacks is left out.
-func rename(args ...any) (any, error) {
-	from, err := object("rename", args[0])
-	if err != nil {
-		return nil, err
-	}
-	pairs, err := names("rename", args[1:])
-	if err != nil {
-		return nil, err
-	}
-	if len(pairs)%2 != 0 {
-		return nil, errors.New("rename needs pairs of names: the old one, the new one")
-	}
-	renamed, _ := omit(append([]any{from}, args[1:]...)...)
-	for name, value := range from {
-		if at := slices.Index(pairs, name); at >= 0 && at%2 != 0 {
-			renamed.(map[string]any)[name] = value
-		}
-	}
-	for i := 0; i < len(pairs); i += 2 {
-		delete(renamed.(map[string]any), pairs[i])
-	}
-	for i := 0; i < len(pairs); i += 2 {
-		if value, ok := from[pairs[i]]; ok {
-			renamed.(map[string]any)[pairs[i+1]] = value
-		}
-	}
-	return renamed, nil
+	return "", needs(function, "a string", value)
 }
 
 // coalesce is the first value that is neither nil nor "".
@@ -272,7 +176,7 @@ func length(args ...any) (any, error) {
 	case nil:
 		return 0, nil
 	case string:
-		return len([]rune(v)), nil
+		return utf8.RuneCountInString(v), nil
 	case []any:
 		return len(v), nil
 	case map[string]any:
@@ -302,39 +206,11 @@ func toJSON(value any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := json.Marshal(value)
+	doc, err := encodeJSON(value)
 	if err == nil && len(doc) > maxText {
 		err = errTooLarge
 	}
 	return string(doc), err
-}
-
-// join writes the items of a list as text, with glue between them; missing ones are left out.
-func join(args ...any) (any, error) {
-	list, err := items(args[0])
-	if err != nil {
-		return nil, err
-	}
-	glue := ""
-	if len(args) == 2 {
-		glue = textOf(args[1])
-	}
-	var parts []string
-	size := 0
-	for _, item := range list {
-		if item == nil {
-			continue
-		}
-		part, err := toText(item)
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, part.(string))
-		if size += len(part.(string)) + len(glue); size > maxText {
-			return nil, errTooLarge
-		}
-	}
-	return strings.Join(parts, glue), nil
 }
 
 // bareTypeName is what typeof gives: nil, string, boolean, number, list, object, time or duration.

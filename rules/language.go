@@ -67,8 +67,8 @@ func newLanguage(place *place, transforms ...string) *language {
 
 var functionTable = func() map[string]*builtin.Function {
 	table := map[string]*builtin.Function{}
-	for _, f := range append(allFunctions(), operatorFunctions()...) {
-		one := &builtin.Function{Name: f.name, Func: f.call}
+	for _, f := range slices.AppendSeq(operatorFunctions(), maps.Values(functions)) {
+		one := &builtin.Function{Name: f.name, Func: f.call, Validate: f.validate}
 		for _, signature := range f.signatures {
 			one.Types = append(one.Types, reflect.TypeOf(signature).Elem())
 		}
@@ -86,9 +86,7 @@ func (l *language) known() []string {
 	for name := range l.config.Builtins {
 		known = append(known, name)
 	}
-	for _, f := range allFunctions() {
-		known = append(known, f.name)
-	}
+	known = slices.AppendSeq(known, maps.Keys(functions))
 	slices.Sort(known) // the nearest of two equally near must be the same every time
 	return slices.Compact(known)
 }
@@ -118,6 +116,10 @@ func (l *language) parse(text document.Text) (node ast.Node, problem *document.P
 	}
 	if _, err := checker.Check(tree, l.config); err != nil {
 		return nil, l.problem(text, err, &bracketed{})
+	}
+	literals := literals{text: text}
+	if ast.Walk(&tree.Node, &literals); literals.problem != nil {
+		return nil, literals.problem
 	}
 	if function := names.uncalled(); function != nil {
 		return nil, at(text, function.Location().From, "%[1]s is a function; call it: %[1]s(…)", function.Value)
@@ -152,6 +154,49 @@ func (u *nameUse) uncalled() *ast.IdentifierNode {
 		}
 	}
 	return nil
+}
+
+// literals finds literals that can not be what they stand for, so that they need not wait for an event to be found.
+type literals struct {
+	text    document.Text
+	problem *document.Problem
+}
+
+// Visit implements ast.Visitor.
+func (l *literals) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.BinaryNode:
+		if n.Operator == "matches" {
+			l.check(n.Right, checkPattern)
+		}
+	case *ast.CallNode:
+		callee, ok := n.Callee.(*ast.IdentifierNode)
+		if !ok || functions[callee.Value] == nil {
+			return
+		}
+		for i, argument := range n.Arguments {
+			if check := functions[callee.Value].checks[i]; check != nil {
+				l.check(argument, check)
+			}
+		}
+	case *ast.MemberNode:
+		name, ok := n.Property.(*ast.StringNode)
+		if ok && name.Value == "Local" && n.Node.Type() == timeType.Nature().Type {
+			l.report(name, errors.New(`the local time of a machine is not available; write inZone(time, "Europe/Berlin")`))
+		}
+	}
+}
+
+func (l *literals) check(node ast.Node, check func(text string) error) {
+	if literal, ok := node.(*ast.StringNode); ok {
+		l.report(literal, check(literal.Value))
+	}
+}
+
+func (l *literals) report(node ast.Node, err error) {
+	if err != nil && l.problem == nil {
+		l.problem = at(l.text, node.Location().From, "%s", err.Error())
+	}
 }
 
 // at is a problem at a character of an expression, which is how expr counts.

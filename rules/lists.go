@@ -3,12 +3,26 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"reflect"
 	"slices"
 )
 
-// The functions on lists and on the members of objects; nil counts as an empty one.
+// listFunctions are on lists; nil counts as an empty one.
+var listFunctions = []*function{
+	define("get", func(args ...any) (any, error) { return member(args[0], args[1]), nil }, new(two)).costs(free),
+	define("first", func(args ...any) (any, error) { return member(args[0], 0), nil }, new(one)).costs(free),
+	define("last", func(args ...any) (any, error) { return member(args[0], -1), nil }, new(one)).costs(free),
+	define("take", take, new(two)).costs(free),
+	define("min", func(args ...any) (any, error) { return extreme(-1, args) }, new(oneMore)),
+	define("max", func(args ...any) (any, error) { return extreme(1, args) }, new(oneMore)),
+	define("mean", mean, new(oneMore)),
+	define("median", median, new(oneMore)),
+	define("sort", sorted, new(one), new(two)),
+	define("uniq", uniq, new(one)),
+	define("flatten", flatten, new(one)),
+}
 
 // listOf is the list that a function goes through; nil counts as an empty one.
 func listOf(value any) (any, error) {
@@ -21,20 +35,26 @@ func listOf(value any) (any, error) {
 	return value, nil
 }
 
-func items(value any) ([]any, error) {
-	value, err := listOf(value)
-	list, _ := asList(value)
-	return list, err
+// items is the list that a function takes.
+func items(function string, value any) ([]any, error) {
+	if isNil(value) {
+		return []any{}, nil
+	}
+	list, ok := asList(value)
+	if !ok {
+		return nil, needs(function, "a list", value)
+	}
+	return list, nil
 }
 
-func take(value, count any) (any, error) {
-	list, err := items(value)
+func take(args ...any) (any, error) {
+	list, err := items("take", args[0])
 	if err != nil {
 		return nil, err
 	}
-	n, ok := wholeIndex(count)
+	n, ok := wholeIndex(args[1])
 	if !ok || n < 0 {
-		return nil, fmt.Errorf("take needs a number of items, not %s", typeName(count))
+		return nil, needsWhole("take", "a number of items", args[1])
 	}
 	return list[:min(n, len(list))], nil
 }
@@ -91,7 +111,7 @@ func extreme(sign int, args []any) (any, error) {
 
 // sorted orders a list of numbers, texts or times, "asc" or "desc", missing ones last.
 func sorted(args ...any) (any, error) {
-	list, err := items(args[0])
+	list, err := items("sort", args[0])
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +156,7 @@ func sortBy(args ...any) (any, error) {
 
 // sum adds the items of a list; of none it is 0.
 func sum(args ...any) (any, error) {
-	list, err := items(args[0])
+	list, err := items("sum", args[0])
 	if err != nil {
 		return nil, err
 	}
@@ -157,31 +177,67 @@ func sum(args ...any) (any, error) {
 
 // uniq leaves out repeats, by value.
 func uniq(args ...any) (any, error) {
-	list, err := items(args[0])
+	list, err := items("uniq", args[0])
 	if err != nil {
 		return nil, err
 	}
-	kept, others, seen := []any{}, []any{}, make(map[any]bool, len(list))
+	compared, looked := maxSteps, 10*maxSteps
+	kept, others, seen := []any{}, map[uint64][]any{}, make(map[any]bool, len(list))
 	for _, item := range list {
 		key, simple := plainKey(item)
-		found := seen[key]
-		if !simple {
-			if found, err = contains(others, item); err != nil {
-				return nil, err
+		if simple {
+			if !seen[key] {
+				seen[key] = true
+				kept = append(kept, item)
 			}
-		}
-		switch {
-		case found:
 			continue
-		case simple:
-			seen[key] = true
-		default:
-			others = append(others, item)
 		}
-		kept = append(kept, item)
+		like := likeness(item, depthAlike, &looked)
+		if !slices.ContainsFunc(others[like], func(other any) bool { return equalDeep(other, item, &compared) }) {
+			others[like] = append(others[like], item)
+			kept = append(kept, item)
+		}
+		if compared <= 0 || looked < 0 {
+			return nil, errTooLarge
+		}
 	}
 	return kept, nil
 }
+
+// likeness is the same for values that are equal and not plain, and seldom for others: it sums up hashes of the plain
+// values in them, in any order, so far as these have a key of their own.
+func likeness(value any, depth int, steps *int) (sum uint64) {
+	*steps--
+	if key, simple := plainKey(value); simple {
+		return maphash.Comparable(likenessSeed, key)
+	}
+	if depth == 0 || *steps < 0 {
+		return 0
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		for name, member := range v {
+			sum += maphash.Comparable(likenessSeed, alike{name, likeness(member, depth-1, steps)})
+		}
+		return sum
+	}
+	list, _ := asList(value)
+	for i, item := range list {
+		sum += maphash.Comparable(likenessSeed, alike{i, likeness(item, depth-1, steps)})
+	}
+	return sum
+}
+
+// alike is a part of a value at its name or position.
+type alike struct {
+	at   any
+	hash uint64
+}
+
+// depthAlike is how deep a likeness looks.
+const depthAlike = 4
+
+var likenessSeed = maphash.MakeSeed()
 
 // plainKey is the same for plain values that are equal, so that a long list of them is not compared each with each. Whole
 // numbers too large for a float to tell apart are left to the comparison.
@@ -208,4 +264,97 @@ func contains(list []any, value any) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// flatten puts the items of lists in a list in their place, at every depth.
+func flatten(args ...any) (any, error) {
+	list, err := items("flatten", args[0])
+	if err != nil {
+		return nil, err
+	}
+	flat, steps := []any{}, maxPlainValues
+	err = flattenInto(&flat, list, 0, &steps)
+	return flat, err
+}
+
+// flattenInto bounds what it goes through: a list can hold another many times over.
+func flattenInto(flat *[]any, list []any, depth int, steps *int) error {
+	if depth > maxPlainDepth {
+		return errTooLarge
+	}
+	for _, item := range list {
+		if *steps--; *steps < 0 {
+			return errTooLarge
+		}
+		inner, isList := asList(item)
+		if !isList {
+			*flat = append(*flat, item)
+			continue
+		}
+		if err := flattenInto(flat, inner, depth+1, steps); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// numbersIn are numbers given one by one or in lists, without the missing ones.
+func numbersIn(function string, args []any) ([]any, error) {
+	var all []any
+	for _, arg := range args {
+		list, isList := asList(arg)
+		if !isList {
+			list = []any{arg}
+		}
+		for _, item := range list {
+			if item == nil {
+				continue
+			}
+			number, ok := numeric(item)
+			if !ok {
+				return nil, needs(function, "numbers", item)
+			}
+			all = append(all, number)
+		}
+	}
+	return all, nil
+}
+
+// mean is the average of numbers, nil of none.
+func mean(args ...any) (any, error) {
+	all, err := numbersIn("mean", args)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	total, err := sum(all)
+	if err != nil {
+		return nil, err
+	}
+	return average(total, len(all))
+}
+
+// median is the middle of numbers, the average of the two in the middle, nil of none.
+func median(args ...any) (any, error) {
+	all, err := numbersIn("median", args)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	ordered, err := sorted(all)
+	if err != nil {
+		return nil, err
+	}
+	all = ordered.([]any)
+	middle := len(all) / 2
+	if len(all)%2 == 1 {
+		return all[middle], nil
+	}
+	total, err := sum(all[middle-1 : middle+1])
+	if err != nil {
+		return nil, err
+	}
+	return average(total, 2)
+}
+
+func average(total any, count int) (any, error) {
+	return (&arithmetic{sign: "/", float: func(x, y float64) float64 { return x / y }}).numbers(total, count)
 }

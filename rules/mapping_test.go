@@ -325,7 +325,7 @@ data: '{"n": item.n * 2}'
 		"each":         {"{each: 'filter(body, .a > 1)', data: item}", ` [{"a":"x"}] `, `m.yaml:1:25: each: a string and a number can not be compared`, `[{"a":"x"}]`},
 		"no list":      {"{each: 'filter(body.a, true)', data: item}", `{"a":{}}`, `m.yaml:1:16: each: a list was expected, not an object`, `{"a":{}}`},
 		"an item":      {"{each: '[float(\"NaN\")]', name: '1'}", `1`, `m.yaml:1:9: each: the result is not a finite number`, `null`},
-		"not for JSON": {"{data: 'date(\"2024-01-01\").Location()'}", `1`, `m.yaml:1:9: data: a *time.Location can not be written as JSON`, `1`},
+		"not for JSON": {"{data: 'date(\"2024-01-01\").Location()'}", `1`, `m.yaml:1:9: data: a time zone can not be written as JSON`, `1`},
 		"depth":        {"{data: body}", strings.Repeat("[", 60) + strings.Repeat("]", 60), `m.yaml:1:8: data: the value is nested too deeply`, strings.Repeat("[", 60) + strings.Repeat("]", 60)},
 	}
 	for name, test := range tests {

@@ -226,6 +226,8 @@ func typeName(value any) string {
 		return "a time"
 	case time.Duration:
 		return "a duration"
+	case *time.Location:
+		return "a time zone"
 	}
 	if _, ok := numeric(value); ok {
 		return "a number"

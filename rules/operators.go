@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -207,17 +206,11 @@ func matches(a, b any) (bool, error) {
 	if !ok {
 		return false, fmt.Errorf("matches needs a string, not %s", typeName(a))
 	}
-	switch pattern := b.(type) {
-	case *regexp.Regexp:
-		return pattern.MatchString(text), nil
-	case string:
-		compiled, err := regexp.Compile(pattern)
-		if err != nil {
-			return false, err
-		}
-		return compiled.MatchString(text), nil
+	p, err := patternOf("matches", b, text)
+	if err != nil {
+		return false, err
 	}
-	return false, fmt.Errorf("matches needs a pattern, not %s", typeName(b))
+	return p.MatchString(text), nil
 }
 
 // truth is a condition's value: nil, which is what a missing path gives, is false.

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"reflect"
-	"regexp"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -19,24 +18,32 @@ type rewrite struct {
 // operatorPrefix keeps the names of these functions from being written by anybody.
 const operatorPrefix = "op:"
 
+// meteredCall is the call of a function with the budget.
+const meteredCall = "call"
+
 // operatorFunctions are the operators as functions of expr.
-func operatorFunctions() []function {
-	all := []function{
-		{"op:.", func(args ...any) (any, error) { return args[1].(*path).of(args[0]), nil }, []any{new(two)}},
-		{"op:[]", func(args ...any) (any, error) { return member(args[0], args[1]), nil }, []any{new(two)}},
-		{"op:[:]", func(args ...any) (any, error) { return slice(args[0], args[1], args[2]) }, []any{new(three)}},
-		{"op:truth", func(args ...any) (any, error) { return truth(args[0]) }, []any{new(one)}},
-		{"op:lower", func(args ...any) (any, error) { return lowerNames(args[0]), nil }, []any{new(one)}},
-		{"op:list", func(args ...any) (any, error) { return listOf(args[0]) }, []any{new(one)}},
-		{"op:sum", sum, []any{new(one)}},
-		{"op:sortBy", sortBy, []any{new(two), new(three)}},
+func operatorFunctions() []*function {
+	all := []*function{
+		define(operatorPrefix+meteredCall, metered, new(any0)),
+		define("op:.", func(args ...any) (any, error) { return args[1].(*path).of(args[0]), nil }, new(two)),
+		define("op:[]", func(args ...any) (any, error) { return member(args[0], args[1]), nil }, new(two)),
+		define("op:[:]", func(args ...any) (any, error) { return slice(args[0], args[1], args[2]) }, new(three)),
+		define("op:truth", func(args ...any) (any, error) { return truth(args[0]) }, new(one)),
+		define("op:lower", func(args ...any) (any, error) { return lowerNames(args[0]), nil }, new(one)),
+		define("op:list", func(args ...any) (any, error) { return listOf(args[0]) }, new(one)),
+		define("op:sum", sum, new(one)),
+		define("op:sortBy", sortBy, new(two), new(three)),
 	}
 	for sign, test := range tests {
-		all = append(all, function{operatorPrefix + sign, func(args ...any) (any, error) { return test(args[0], args[1]) }, []any{new(two)}})
+		all = append(all, define(operatorPrefix+sign, func(args ...any) (any, error) { return test(args[0], args[1]) }, new(two)))
 	}
 	for i := range arithmetics {
 		o := &arithmetics[i]
-		all = append(all, function{operatorPrefix + o.sign, func(args ...any) (any, error) { return o.apply(args[0], args[1]) }, []any{new(two)}})
+		if o.sign == "+" {
+			all = append(all, define("op:+", plus, new(three)))
+			continue
+		}
+		all = append(all, define(operatorPrefix+o.sign, func(args ...any) (any, error) { return o.apply(args[0], args[1]) }, new(two)))
 	}
 	return all
 }
@@ -80,7 +87,32 @@ func (r *rewrite) Visit(node *ast.Node) {
 		n.Cond = condition(n.Cond)
 	case *ast.BuiltinNode:
 		r.builtin(node, n)
+	case *ast.CallNode:
+		r.function(node, n)
 	}
+}
+
+// function has the call of one of our functions metered.
+func (r *rewrite) function(node *ast.Node, n *ast.CallNode) {
+	callee, ok := n.Callee.(*ast.IdentifierNode)
+	if !ok || functions[callee.Value] == nil {
+		return
+	}
+	if pattern, ok := n.Arguments[len(n.Arguments)-1].(*ast.StringNode); ok && callee.Value == "extract" {
+		n.Arguments[len(n.Arguments)-1] = compiled(pattern)
+	}
+	r.call(node, meteredCall, append([]ast.Node{passBudget(), constant(n, functions[callee.Value])}, n.Arguments...)...)
+}
+
+func passBudget() ast.Node { return &ast.IdentifierNode{Value: budgetName} }
+
+// compiled is a literal pattern; one that is wrong has been complained about.
+func compiled(literal *ast.StringNode) ast.Node {
+	p, err := newPattern(literal.Value)
+	if err != nil {
+		return literal
+	}
+	return constant(literal, p)
 }
 
 func orNil(node ast.Node) ast.Node {
@@ -111,11 +143,13 @@ func (r *rewrite) binary(node *ast.Node, n *ast.BinaryNode) {
 		r.call(node, "in", n.Left, constantSet(n.Right))
 	case "matches":
 		if pattern, ok := n.Right.(*ast.StringNode); ok {
-			n.Right = constant(pattern, regexp.MustCompile(pattern.Value)) // the checker has compiled it before
+			n.Right = compiled(pattern)
 		}
 		r.call(node, "matches", n.Left, n.Right)
 	case "^":
 		r.call(node, "**", n.Left, n.Right)
+	case "+":
+		r.call(node, "+", n.Left, n.Right, passBudget())
 	case "??", "..":
 	default:
 		r.call(node, n.Operator, n.Left, n.Right)
@@ -203,7 +237,7 @@ func beginning(node ast.Node) ast.Node {
 		if !ok {
 			return beginning(n.Callee)
 		}
-		if strings.HasPrefix(callee.Value, operatorPrefix) {
+		if strings.HasPrefix(callee.Value, operatorPrefix) && callee.Value != operatorPrefix+meteredCall {
 			return beginning(n.Arguments[0])
 		}
 	}
@@ -255,7 +289,7 @@ func (r *rewrite) member(node *ast.Node, n *ast.MemberNode) {
 }
 
 // takesList are expr's functions whose first argument is a list, beside those with a predicate; all of concat's are.
-var takesList = map[string]bool{"reverse": true, "flatten": true, "concat": true}
+var takesList = map[string]bool{"reverse": true, "concat": true}
 
 func (r *rewrite) builtin(node *ast.Node, n *ast.BuiltinNode) {
 	var predicate *ast.PredicateNode

@@ -81,6 +81,7 @@ type scope struct {
 	// decoded are the objects made so far: data is often the same bytes as properties.
 	decoded    []decoded
 	machine    vm.VM
+	budget     budget
 	candidates []*rule
 }
 
@@ -130,7 +131,7 @@ func (s *scope) value(name *eventName) (any, error) {
 	case name.text != nil:
 		return name.text(s.event), nil
 	case name.time != nil:
-		return name.time(s.event), nil
+		return name.time(s.event).UTC(), nil // what their parts are depends on no machine
 	}
 	return s.object(name.object(s.event))
 }
