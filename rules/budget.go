@@ -1,10 +1,17 @@
 package rules
 
-import "reflect"
+import (
+	"errors"
+	"reflect"
+)
 
 // budget bounds what the functions of one evaluation read and make, all together: each text alone is bounded, but a loop
 // could make a hundred thousand of them. It counts as memoryBudget does, in items of lists.
-type budget struct{ left int }
+type budget struct {
+	left int
+	// steps are what its loops and comparisons may still take.
+	steps int
+}
 
 // budgetName is the name under which expressions pass the budget to the functions that they call.
 const budgetName = operatorPrefix + "budget"
@@ -14,6 +21,107 @@ const (
 	bytesPerItem = 64
 	itemsPerItem = 16
 )
+
+// stepBudget bounds the steps of one evaluation: the turns of its loops, and what is compared in lists and texts. Three
+// loops inside each other over a hundred items are a million steps; a turn takes 0.2 to 0.7 us, so this is 10 to 35 ms.
+const stepBudget = 50_000
+
+// bytesPerStep is how many bytes of text are compared or searched in the time of one turn, patternBytesPerStep how many a
+// pattern is matched with.
+const (
+	bytesPerStep        = 256
+	patternBytesPerStep = 8
+)
+
+var errTooLong = errors.New("this takes too many steps: too many items are gone through, or inside each other")
+
+func (b *budget) step(n int) error {
+	if b.steps -= n; b.steps < 0 {
+		return errTooLong
+	}
+	return nil
+}
+
+// each counts the turns of a loop: it passes on the value of the loop's body.
+func each(args ...any) (any, error) { return args[1], args[0].(*budget).step(1) }
+
+// meteredTest is one of the tests, with what it reads taken from the budget.
+func meteredTest(sign string) func(args ...any) (any, error) {
+	switch sign {
+	case "==":
+		return func(args ...any) (any, error) { return args[2].(*budget).equal(args[0], args[1]) }
+	case "!=":
+		return func(args ...any) (any, error) {
+			same, err := args[2].(*budget).equal(args[0], args[1])
+			return !same, err
+		}
+	case "in":
+		return func(args ...any) (any, error) { return args[2].(*budget).in(args[0], args[1]) }
+	}
+	test, times := tests[sign], 1
+	if sign == "matches" {
+		times = bytesPerStep / patternBytesPerStep
+	}
+	return func(args ...any) (any, error) {
+		if err := args[2].(*budget).step(times * (textSteps(args[0]) + textSteps(args[1]))); err != nil {
+			return false, err
+		}
+		return test(args[0], args[1])
+	}
+}
+
+func textSteps(value any) int {
+	text, _ := value.(string)
+	return len(text) / bytesPerStep
+}
+
+func (b *budget) equal(x, y any) (bool, error) {
+	if err := b.step(min(textSteps(x), textSteps(y))); err != nil {
+		return false, err
+	}
+	switch x.(type) {
+	case nil, bool, string, int, float64:
+		return equal(x, y)
+	}
+	steps := min(maxSteps, b.steps+1)
+	before := steps
+	same := equalDeep(x, y, &steps)
+	if err := b.step(before - steps); err != nil {
+		return false, err
+	}
+	if steps <= 0 {
+		return false, errTooLarge
+	}
+	return same, nil
+}
+
+func (b *budget) in(needle, haystack any) (bool, error) {
+	list, ok := haystack.([]any)
+	if !ok || needle == nil {
+		if err := b.step(lengthOfList(haystack)); err != nil {
+			return false, err
+		}
+		return in(needle, haystack)
+	}
+	for _, item := range list {
+		if err := b.step(1); err != nil {
+			return false, err
+		}
+		if same, err := b.equal(needle, item); same || err != nil {
+			return same, err
+		}
+	}
+	return false, nil
+}
+
+// lengthOfList is the number of items that are gone through; an object is not.
+func lengthOfList(value any) int {
+	switch value.(type) {
+	case map[string]any, *stringSet:
+		return 0
+	}
+	return lengthOf(value)
+}
 
 func (b *budget) take(items int) error {
 	if b.left -= items; b.left < 0 {

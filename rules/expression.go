@@ -111,7 +111,7 @@ func (e *expression) run(s *scope) (value any, err error) {
 		machine = new(vm.VM) // a machine keeps what its loops took, and a pooled one would keep it for good
 	}
 	machine.MemoryBudget = memoryBudget
-	s.budget.left = memoryBudget
+	s.budget.left, s.budget.steps = memoryBudget, stepBudget
 	s.values[budgetName] = &s.budget
 	value, err = machine.Run(e.program, s.values)
 	if err != nil {

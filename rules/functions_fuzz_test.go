@@ -41,7 +41,7 @@ func FuzzFunctions(f *testing.F) {
 }
 
 func callWithin(t *testing.T, f *function, args []any) (any, error) {
-	result, err := metered(append([]any{&budget{memoryBudget}, f}, args...)...)
+	result, err := metered(append([]any{&budget{left: memoryBudget, steps: stepBudget}, f}, args...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -18,13 +18,19 @@ type rewrite struct {
 // operatorPrefix keeps the names of these functions from being written by anybody.
 const operatorPrefix = "op:"
 
-// meteredCall is the call of a function with the budget.
-const meteredCall = "call"
+// meteredCall is the call of a function with the budget, eachTurn that of a loop's body, and the tests that are metered
+// have their names with meteredPrefix.
+const (
+	meteredCall   = "call"
+	eachTurn      = "each"
+	meteredPrefix = "metered "
+)
 
 // operatorFunctions are the operators as functions of expr.
 func operatorFunctions() []*function {
 	all := []*function{
 		define(operatorPrefix+meteredCall, metered, new(any0)),
+		define(operatorPrefix+eachTurn, each, new(two)),
 		define("op:.", func(args ...any) (any, error) { return args[1].(*path).of(args[0]), nil }, new(two)),
 		define("op:[]", func(args ...any) (any, error) { return member(args[0], args[1]), nil }, new(two)),
 		define("op:[:]", func(args ...any) (any, error) { return slice(args[0], args[1], args[2]) }, new(three)),
@@ -35,7 +41,8 @@ func operatorFunctions() []*function {
 		define("op:sortBy", sortBy, new(two), new(three)),
 	}
 	for sign, test := range tests {
-		all = append(all, define(operatorPrefix+sign, func(args ...any) (any, error) { return test(args[0], args[1]) }, new(two)))
+		all = append(all, define(operatorPrefix+sign, func(args ...any) (any, error) { return test(args[0], args[1]) }, new(two)),
+			define(operatorPrefix+meteredPrefix+sign, meteredTest(sign), new(three)))
 	}
 	for i := range arithmetics {
 		o := &arithmetics[i]
@@ -89,6 +96,8 @@ func (r *rewrite) Visit(node *ast.Node) {
 		r.builtin(node, n)
 	case *ast.CallNode:
 		r.function(node, n)
+	case *ast.PredicateNode:
+		n.Node = newCall(n.Node, eachTurn, passBudget(), n.Node)
 	}
 }
 
@@ -140,20 +149,49 @@ func (r *rewrite) binary(node *ast.Node, n *ast.BinaryNode) {
 	case "&&", "and", "||", "or":
 		n.Left, n.Right = condition(n.Left), condition(n.Right)
 	case "in":
-		r.call(node, "in", n.Left, constantSet(n.Right))
+		r.test(node, "in", n.Left, constantSet(n.Right))
 	case "matches":
 		if pattern, ok := n.Right.(*ast.StringNode); ok {
 			n.Right = compiled(pattern)
 		}
-		r.call(node, "matches", n.Left, n.Right)
+		r.test(node, "matches", n.Left, n.Right)
 	case "^":
 		r.call(node, "**", n.Left, n.Right)
 	case "+":
 		r.call(node, "+", n.Left, n.Right, passBudget())
 	case "??", "..":
 	default:
+		if tests[n.Operator] != nil {
+			r.test(node, n.Operator, n.Left, n.Right)
+			return
+		}
 		r.call(node, n.Operator, n.Left, n.Right)
 	}
+}
+
+// test is metered, unless it costs no more than a literal is long.
+func (r *rewrite) test(node *ast.Node, sign string, left, right ast.Node) {
+	switch sign {
+	case "contains", "endsWith", "matches":
+	default:
+		if isScalar(left) && sign != "in" || isScalar(right) {
+			r.call(node, sign, left, right)
+			return
+		}
+	}
+	r.call(node, meteredPrefix+sign, left, right, passBudget())
+}
+
+// isScalar reports a literal that is no list, and a set of them.
+func isScalar(node ast.Node) bool {
+	switch n := node.(type) {
+	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NilNode:
+		return true
+	case *ast.ConstantNode:
+		_, isSet := n.Value.(*stringSet)
+		return isSet
+	}
+	return false
 }
 
 func constant(instead ast.Node, value any) ast.Node {
@@ -255,8 +293,15 @@ func isBoolean(node ast.Node) bool {
 	case *ast.BuiltinNode:
 		return n.Name == "all" || n.Name == "any" || n.Name == "none" || n.Name == "one"
 	case *ast.CallNode:
-		callee, ok := n.Callee.(*ast.IdentifierNode)
-		return ok && strings.HasPrefix(callee.Value, operatorPrefix) && tests[callee.Value[len(operatorPrefix):]] != nil
+		callee, _ := n.Callee.(*ast.IdentifierNode)
+		if callee == nil || !strings.HasPrefix(callee.Value, operatorPrefix) {
+			return false
+		}
+		name := callee.Value[len(operatorPrefix):]
+		if name == eachTurn {
+			return isBoolean(n.Arguments[1])
+		}
+		return tests[strings.TrimPrefix(name, meteredPrefix)] != nil
 	}
 	return false
 }
