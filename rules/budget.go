@@ -26,11 +26,10 @@ const (
 // loops inside each other over a hundred items are a million steps; a turn takes 0.2 to 0.7 us, so this is 10 to 35 ms.
 const stepBudget = 50_000
 
-// bytesPerStep is how many bytes of text are compared or searched in the time of one turn, patternBytesPerStep how many a
-// pattern is matched with.
+// What is done in the time of one turn: bytes of text compared or searched, and of those of a text by the parts of a pattern.
 const (
 	bytesPerStep        = 256
-	patternBytesPerStep = 8
+	patternStepsPerStep = 200
 )
 
 var errTooLong = errors.New("this takes too many steps: too many items are gone through, or inside each other")
@@ -43,7 +42,7 @@ func (b *budget) step(n int) error {
 }
 
 // each counts the turns of a loop: it passes on the value of the loop's body.
-func each(args ...any) (any, error) { return args[1], args[0].(*budget).step(1) }
+func each(args ...any) (any, error) { return args[0], args[1].(*budget).step(1) }
 
 // meteredTest is one of the tests, with what it reads taken from the budget.
 func meteredTest(sign string) func(args ...any) (any, error) {
@@ -58,16 +57,22 @@ func meteredTest(sign string) func(args ...any) (any, error) {
 	case "in":
 		return func(args ...any) (any, error) { return args[2].(*budget).in(args[0], args[1]) }
 	}
-	test, times := tests[sign], 1
-	if sign == "matches" {
-		times = bytesPerStep / patternBytesPerStep
-	}
+	test := tests[sign]
 	return func(args ...any) (any, error) {
-		if err := args[2].(*budget).step(times * (textSteps(args[0]) + textSteps(args[1]))); err != nil {
+		holds, err := test(args[0], args[1]) // which is bounded by itself
+		if err != nil {
 			return false, err
 		}
-		return test(args[0], args[1])
+		return holds, args[2].(*budget).step(testSteps(args[0], args[1]))
 	}
+}
+
+func testSteps(text, other any) int {
+	if p, ok := other.(*pattern); ok {
+		text, _ := text.(string)
+		return len(text) * p.size / patternStepsPerStep
+	}
+	return textSteps(text) + textSteps(other)
 }
 
 func textSteps(value any) int {

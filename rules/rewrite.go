@@ -97,7 +97,7 @@ func (r *rewrite) Visit(node *ast.Node) {
 	case *ast.CallNode:
 		r.function(node, n)
 	case *ast.PredicateNode:
-		n.Node = newCall(n.Node, eachTurn, passBudget(), n.Node)
+		n.Node = newCall(n.Node, eachTurn, n.Node, passBudget())
 	}
 }
 
@@ -299,7 +299,7 @@ func isBoolean(node ast.Node) bool {
 		}
 		name := callee.Value[len(operatorPrefix):]
 		if name == eachTurn {
-			return isBoolean(n.Arguments[1])
+			return isBoolean(n.Arguments[0])
 		}
 		return tests[strings.TrimPrefix(name, meteredPrefix)] != nil
 	}
