@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"switchyard/rules"
 	"switchyard/rules/document"
@@ -39,6 +40,11 @@ func check(args []string, stdout, stderr io.Writer) error {
 	}
 	for _, e := range p.environments {
 		fmt.Fprintf(stdout, "%s: %d connection(s), %d rule(s): good\n", e.key, len(e.connections), p.sets[e.key].Len())
+		if unindexed := p.sets[e.key].Unindexed(); len(unindexed) > 0 {
+			const most = 10
+			fmt.Fprintf(stdout, "%s: %d rule(s) are evaluated on every event, for nothing of their match can be looked up: %s\n",
+				e.key, len(unindexed), shortList(unindexed, most))
+		}
 	}
 	return nil
 }
@@ -97,4 +103,12 @@ func printSchema(stdout io.Writer, which string) error {
 		err = encoder.Encode(map[string]json.RawMessage{"config": configSchema, "rules": rulesSchema})
 	}
 	return err
+}
+
+// shortList is the first few of a list.
+func shortList(items []string, most int) string {
+	if len(items) <= most {
+		return strings.Join(items, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(items[:most], ", "), len(items)-most)
 }

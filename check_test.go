@@ -95,6 +95,20 @@ func wantProblem(t *testing.T, config, want string) {
 	}
 }
 
+func TestCheckNamesRulesThatAreEvaluatedOnEveryEvent(t *testing.T) {
+	i := &instance{t: t, dir: t.TempDir()}
+	i.write("switchyard.yaml", sound+"    rules: [rules.yaml]\n")
+	i.write("rules.yaml", `rules:
+  - {key: quick, match: name == "a" && lower(data.x) == "b", actions: [{identify: {user_id: user_id}}]}
+  - {key: slow, match: lower(name) == "a", actions: [{identify: {user_id: user_id}}]}
+  - {key: all, actions: [{identify: {user_id: user_id}}]}
+`)
+	var stdout, stderr bytes.Buffer
+	if code := run([]string{"check", "-c", i.dir + "/switchyard.yaml"}, &stdout, &stderr); code != exitGood || !strings.Contains(stdout.String(), "2 rule(s) are evaluated on every event") || !strings.Contains(stdout.String(), ": slow, all\n") {
+		t.Errorf("exit %d: %s%s", code, &stdout, &stderr)
+	}
+}
+
 func TestCheckShowsTheRuleUnderACaret(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
