@@ -25,6 +25,8 @@ type plan struct {
 	config       *config
 	environments []*plannedEnvironment
 	sets         map[string]*rules.Set
+	// written are the rule files of each environment, with their tests.
+	written map[string][]*rules.File
 	// files are what it was made of, to be watched: the configuration and the rule files.
 	files []string
 	// patterns are the rule patterns as absolute paths; a new file that fits one is a change too.
@@ -73,7 +75,7 @@ func loadPlan(file string, lookup document.Lookup) (*plan, error) {
 		return nil, err
 	}
 	cfg.withDefaults()
-	l := &loader{dir: filepath.Dir(file), schemas: map[string]*schema.Schema{}, plan: &plan{config: cfg, sets: map[string]*rules.Set{}, files: []string{file}}}
+	l := &loader{dir: filepath.Dir(file), schemas: map[string]*schema.Schema{}, plan: &plan{config: cfg, sets: map[string]*rules.Set{}, written: map[string][]*rules.File{}, files: []string{file}}}
 	l.listeners()
 	l.sources()
 	l.environments()
@@ -210,6 +212,7 @@ func (l *loader) rules(e *environmentConfig) {
 	l.plan.files = append(l.plan.files, paths...)
 	files, err := rules.LoadFiles(paths)
 	if err == nil {
+		l.plan.written[e.Key] = files
 		l.plan.sets[e.Key], err = rules.Compile(e.Key, files)
 	}
 	l.add(err)
@@ -245,6 +248,12 @@ func (p *plan) connection(environment, source string) *plannedConnection {
 		}
 	}
 	return nil
+}
+
+// identifies reports whether the identify switch of a connection is set.
+func (p *plan) identifies(environment, source string) bool {
+	connection := p.connection(environment, source)
+	return connection != nil && connection.IdentifyUsers
 }
 
 // info is the plan as the management API shows it, without any secret.

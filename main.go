@@ -33,6 +33,7 @@ var commands = []command{
 	{"serve", "run the server", serve},
 	{"demo", "run the server with sample events, on the embedded store", demo},
 	{"check", "validate the configuration and the rules", check},
+	{"test", "run the tests that stand beside the rules", testRules},
 	{"send", "post an event the way a vendor would, signed", send},
 	{"version", "print the version", version},
 }
@@ -116,8 +117,23 @@ func newFlags(name, synopsis string, stderr io.Writer) *flag.FlagSet {
 	return flags
 }
 
-// parse reads the flags, which may stand before and after the positional arguments, and returns the latter.
+// parse reads the flags and exactly the positional arguments named.
 func parse(flags *flag.FlagSet, args []string, positional ...string) ([]string, error) {
+	found, err := parseAny(flags, args)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > len(positional) {
+		return nil, usageError{fmt.Errorf("unexpected argument %q", found[len(positional)])}
+	}
+	if len(found) < len(positional) {
+		return nil, usageError{fmt.Errorf("%s is missing", strings.Join(positional[len(found):], " "))}
+	}
+	return found, nil
+}
+
+// parseAny reads the flags, which may stand before and after the positional arguments, and returns the latter.
+func parseAny(flags *flag.FlagSet, args []string) ([]string, error) {
 	var found []string
 	for {
 		if err := flags.Parse(args); err != nil {
@@ -127,16 +143,9 @@ func parse(flags *flag.FlagSet, args []string, positional ...string) ([]string, 
 			return nil, usageError{err}
 		}
 		if flags.NArg() == 0 {
-			break
+			return found, nil
 		}
 		found = append(found, flags.Arg(0))
 		args = flags.Args()[1:]
 	}
-	if len(found) > len(positional) {
-		return nil, usageError{fmt.Errorf("unexpected argument %q", found[len(positional)])}
-	}
-	if len(found) < len(positional) {
-		return nil, usageError{fmt.Errorf("%s is missing", strings.Join(positional[len(found):], " "))}
-	}
-	return found, nil
 }

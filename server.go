@@ -78,8 +78,7 @@ func (s *server) decider() engine.Decider {
 }
 
 func (s *server) identifies(environment, source string) bool {
-	connection := s.plan.Load().connection(environment, source)
-	return connection != nil && connection.IdentifyUsers
+	return s.plan.Load().identifies(environment, source)
 }
 
 func (s *server) openLog(ctx context.Context, url string) (*redislog.Log, error) {

@@ -13,7 +13,7 @@ type File struct {
 	Path string `yaml:"-"`
 
 	Rules []Rule `yaml:"rules" doc:"What to do with which events, in order."`
-	Tests []Test `yaml:"tests" doc:"Sample events and what the rules should make of them. They are checked for their form, and not run yet."`
+	Tests []Test `yaml:"tests" doc:"Sample events and what the rules should make of them; switchyard test runs them."`
 }
 
 // Rule is one rule as written. Match, the transforms and the fields of its actions are expressions.
@@ -52,31 +52,32 @@ type Trigger struct {
 
 // Test is one sample event with what the rules should make of it.
 type Test struct {
-	Place  document.Place
-	Name   string        `yaml:"name" required:"true" doc:"What the test shows."`
-	Source string        `yaml:"source" doc:"The key of the source that sends the event."`
-	Event  any           `yaml:"event" required:"true" doc:"The event, as its source sends it."`
-	Expect []Expectation `yaml:"expect" doc:"The actions asked for, all of them; none when left out."`
+	Place   document.Place
+	Name    string            `yaml:"name" required:"true" doc:"What the test shows."`
+	Source  document.Text     `yaml:"source" doc:"The key of the source that sends the event; left out, it is read as a source of kind http would."`
+	Headers map[string]string `yaml:"headers" doc:"Headers that come with the event, for a connection whose map reads them."`
+	Event   any               `yaml:"event" required:"true" doc:"The event, as its source sends it; a row, or a list of rows, for a source that sends rows."`
+	Expect  []Expectation     `yaml:"expect" doc:"The actions asked for, all of them, in order; none when left out."`
 }
 
 // Expectation is one action that a test expects; what it leaves out is not compared.
 type Expectation struct {
 	Place           document.Place
-	Rule            string            `yaml:"rule" required:"true" doc:"The rule that asks for it."`
+	Rule            document.Text     `yaml:"rule" required:"true" doc:"The rule that asks for it; identify_users for the connection's switch."`
 	Identify        *ExpectedIdentify `yaml:"identify" doc:"An identify action."`
 	Trigger         string            `yaml:"trigger" doc:"A trigger action: the workflow's key."`
-	Recipients      any               `yaml:"recipients"`
-	Actor           any               `yaml:"actor"`
-	Data            any               `yaml:"data"`
-	Tenant          any               `yaml:"tenant"`
-	CancellationKey any               `yaml:"cancellation_key"`
+	Recipients      any               `yaml:"recipients" doc:"Of a trigger: an id, an object with an id, or a list of either, all of them."`
+	Actor           any               `yaml:"actor" doc:"Of a trigger: who did it."`
+	Data            any               `yaml:"data" doc:"Of a trigger: all of its data."`
+	Tenant          any               `yaml:"tenant" doc:"Of a trigger."`
+	CancellationKey any               `yaml:"cancellation_key" doc:"Of a trigger."`
 	Skipped         string            `yaml:"skipped" doc:"The action is skipped, with a reason that contains this."`
 }
 
 // ExpectedIdentify is what a test expects of an identify.
 type ExpectedIdentify struct {
-	UserID any `yaml:"user_id"`
-	Traits any `yaml:"traits"`
+	UserID any `yaml:"user_id" doc:"The user's id."`
+	Traits any `yaml:"traits" doc:"All of the traits."`
 }
 
 // Parse reads one rules file. The error is document.Problems. Variables are not expanded: an expression has its own use
