@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"slices"
@@ -52,7 +53,7 @@ func TestBenchTable(t *testing.T) {
 	}
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(table, "\nper event of %d bytes\tns\tof a parse\tallocations\tbytes\t\n", len(track(1)))
-	parse := float64(testing.Benchmark(benchFastjson).NsPerOp()) // the measure for the others
+	parse := quickest(benchFastjson, 3) // the measure for the others
 	for _, row := range []struct {
 		name string
 		run  func(*testing.B)
@@ -65,8 +66,10 @@ func TestBenchTable(t *testing.T) {
 		{"act (trigger with inline recipient, Redis)", benchAct, 0},
 	} {
 		r := testing.Benchmark(row.run)
-		if row.most > 0 && float64(r.NsPerOp()) > row.most*parse {
-			t.Errorf("%s takes %.1f times a parse by fastjson, want at most %.0f", row.name, float64(r.NsPerOp())/parse, row.most)
+		if row.most > 0 {
+			if times := quickest(row.run, 3) / parse; times > row.most {
+				t.Errorf("%s takes %.1f times a parse by fastjson, want at most %.0f", row.name, times, row.most)
+			}
 		}
 		fmt.Fprintf(table, "%s\t%d\t%.1f\t%d\t%d\t\n", row.name, r.NsPerOp(), float64(r.NsPerOp())/parse, r.AllocsPerOp(), r.AllocedBytesPerOp())
 	}
@@ -86,6 +89,15 @@ func TestBenchTable(t *testing.T) {
 	if err := table.Flush(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// quickest is the least that something took in a few measurements, in ns: what else the machine does only adds to it.
+func quickest(run func(*testing.B), times int) float64 {
+	least := math.Inf(1)
+	for range times {
+		least = min(least, float64(testing.Benchmark(run).NsPerOp()))
+	}
+	return least
 }
 
 // benchFastjson is the cost of looking at every byte once, by a parser known to be fast.
