@@ -33,6 +33,7 @@ var commands = []command{
 	{"serve", "run the server", serve},
 	{"demo", "run the server with sample events, on the embedded store", demo},
 	{"check", "validate the configuration and the rules", check},
+	{"explain", "say why rules match an event or not, clause by clause", explain},
 	{"send", "post an event the way a vendor would, signed", send},
 	{"version", "print the version", version},
 }
