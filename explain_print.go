@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"switchyard/engine"
 	"switchyard/httpapi"
 )
 
@@ -12,7 +13,7 @@ import (
 // the others in one line each, or with every clause.
 func printExplained(out io.Writer, e *httpapi.Explained, all bool) {
 	event := e.Event
-	fmt.Fprintf(out, "%s %q from %s in %s", event.Type, event.Name, event.Source, event.Environment)
+	fmt.Fprintf(out, "%s %q from %s in %s", shownOr(event.Type, "event"), event.Name, event.Source, event.Environment)
 	if event.UserID != "" {
 		fmt.Fprintf(out, ", user %q", event.UserID)
 	}
@@ -20,7 +21,12 @@ func printExplained(out io.Writer, e *httpapi.Explained, all bool) {
 	if e.Reason != "" {
 		fmt.Fprintf(out, ": %s", e.Reason)
 	}
-	fmt.Fprintf(out, " (of %d rules %d matched, %d failed)\n", e.Matched+e.Failed+e.Missed, e.Matched, e.Failed)
+	rules := e.Matched + e.Failed + e.Missed
+	if e.Outcome == engine.OutcomeInvalid {
+		fmt.Fprintln(out)
+	} else {
+		fmt.Fprintf(out, " (of %d rules %d matched, %d failed)\n", rules, e.Matched, e.Failed)
+	}
 	for _, note := range event.Notes {
 		fmt.Fprintf(out, "  note: %s\n", note)
 	}
@@ -39,7 +45,7 @@ func printExplained(out io.Writer, e *httpapi.Explained, all bool) {
 		}
 		fmt.Fprintf(out, "  %s: %s\n", rule.Key, because(rule))
 	}
-	if more := e.Matched + e.Failed + e.Missed - len(e.Rules); more > 0 && !all {
+	if more := rules - len(e.Rules); more > 0 && !all {
 		fmt.Fprintf(out, "  … and %d more; --all shows them, --rule KEY one of them\n", more)
 	}
 }

@@ -162,6 +162,9 @@ func (a *admin) explain(c *fiber.Ctx) error {
 		if len(asked.Event) == 0 {
 			return &failure{Status: fiber.StatusBadRequest, Code: "missing_event", Message: `the body has no event; send {"source": …, "event": {…}}`}
 		}
+		if kind := engine.KindOf(asked.Event); kind != '{' && kind != '[' {
+			return &failure{Status: fiber.StatusBadRequest, Code: "malformed_event", Message: "the event must be an object, as the source posts it"}
+		}
 		explained, err := a.Explainer.Explain(environment.Key, asked.Source, asked.Event, limit)
 		if err != nil {
 			return err
