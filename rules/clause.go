@@ -364,6 +364,9 @@ func (s *spans) of(node ast.Node) (from, to int) {
 	if last+1 < len(s.tokens) && s.tokens[last].Kind == lexer.Identifier && s.tokens[last+1].Is(lexer.Bracket, "(") {
 		last++ // a call without arguments
 	}
+	if first > 0 && slices.Contains([]string{"let", "if"}, s.tokens[first-1].Value) && s.tokens[first-1].Kind != lexer.String {
+		first-- // whose nodes begin after the word
+	}
 	first, last = s.balanced(first, last)
 	return s.offset(s.tokens[first].From), s.offset(s.tokens[last].To)
 }

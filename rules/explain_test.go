@@ -205,6 +205,27 @@ func TestFirstFailing(t *testing.T) {
 	}
 }
 
+// The text of a clause is all of it, however it is written.
+func TestClauseTexts(t *testing.T) {
+	for _, match := range []string{
+		`let x = data; x.tags[0:1] ?? nil`, `data | get("plan") in ["a"]`, `sortBy(data.items, .price, "desc")[0]?.id`,
+		`reduce(data.list, #acc + #, 0) ** 2 > (1)`, `if data.a { true } else { name == "x" }`, `timestamp.Add(duration("1h")) > date("2024-01-01")`,
+		`data.a ? (name == "x") : data["b"]`, `-(1..3)[0] == -data.n`, `data?.["a b"]?.c != nil`, `map(data.items, {"id": #.id})[0].id == (("x"))`,
+		`{"a": [1, 2]}.a[0] == 1`, `len([]) == len({})`, `timestamp.Year() == 2024`, `all(data.tags, {# != "x"}) == true`, `not (data.n in [1])`,
+		`data.n not in [(1), 2]`, `"größe" == data["ünï"] + "ß"`, `!data.trial`, `!(name == "x" || name == "y")`, `timestamp.Weekday().String() == "Monday"`, `data.tags[1:]`,
+		`any(filter(data.tags, # startsWith "x"), len(#) > 1)`, `count(data.tags) > 1`, `1 in [data.n]`, `data.n // a comment`,
+	} {
+		e := explainOne(t, asJSON(match), explained)
+		if want, _, _ := strings.Cut(match, " //"); len(e.Clauses) != 1 || e.Clauses[0].Text != want || e.Clauses[0].Col != 13 {
+			t.Errorf("%s is shown as %+v", match, e.Clauses)
+		}
+	}
+	both := explainOne(t, asJSON(`((name == ("x"))) && (data.n in [1, (2)] or (len(data.tags)) > 1)`), explained)
+	if got := both.Clauses[0].Text + " & " + both.Clauses[1].Text + " & " + both.Clauses[1].Clauses[1].Text; got != `name == ("x") & data.n in [1, (2)] or (len(data.tags)) > 1 & (len(data.tags)) > 1` {
+		t.Error(got)
+	}
+}
+
 // Explain and Decide agree, and the clauses say why: a rule matches when all are true, and fails when none is false and
 // some raised an error.
 func TestExplainAgreesWithDecide(t *testing.T) {
@@ -217,7 +238,7 @@ func TestExplainAgreesWithDecide(t *testing.T) {
 			fmt.Fprintf(&source, "  - {key: r%d, match: %s, actions: [{identify: {user_id: '\"u\"'}}]}\n", i, match)
 		}
 		set := compileText(t, source.String())
-		for range 15 {
+		for n := range 15 {
 			event := randomEvent(r)
 			decision := set.Decide(event)
 			decided := map[string]Fate{}
@@ -238,6 +259,40 @@ func TestExplainAgreesWithDecide(t *testing.T) {
 					t.Fatalf("seed %d: %s: decided %s, explained %+v\nevent %+v", seed, set.rules[0].info.Match, want, one, event)
 				}
 			}
+			if n == 0 {
+				checkTexts(t, set, event)
+			}
+		}
+	}
+}
+
+// checkTexts holds that the text of every clause, as a rule of its own, comes to the clause's verdict.
+func checkTexts(t *testing.T, set *Set, event *engine.Event) {
+	t.Helper()
+	var source strings.Builder
+	source.WriteString("rules:\n")
+	wants := map[string]Clause{}
+	var add func(clauses []Clause)
+	add = func(clauses []Clause) {
+		for _, c := range clauses {
+			key := fmt.Sprintf("c%d", len(wants))
+			wants[key] = c
+			fmt.Fprintf(&source, "  - {key: %s, match: %s, actions: [{identify: {user_id: '\"u\"'}}]}\n", key, asJSON(c.Text))
+			add(c.Clauses)
+		}
+	}
+	for _, one := range set.Explain(event, len(set.rules)).Rules {
+		add(one.Clauses)
+	}
+	texts := compileText(t, source.String())
+	for _, got := range texts.Explain(event, len(wants)).Rules {
+		want := map[Verdict]Fate{True: Matched, Erred: Failed}[wants[got.Key].Verdict]
+		// && has an order inside a clause, and none in a match.
+		if want == "" || want == Failed && len(got.Clauses) > 1 {
+			want = Missed
+		}
+		if got.Fate != want && !(len(got.Clauses) > 1 && got.Fate == Failed) {
+			t.Errorf("%s is %s by itself, and %s as a clause", wants[got.Key].Text, got.Fate, wants[got.Key].Verdict)
 		}
 	}
 }
