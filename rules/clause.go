@@ -318,7 +318,12 @@ func (w *clauseWork) clause(seen *part, trees []*part, level int) Clause {
 }
 
 // run is the value of a node, which is changed.
-func (w *clauseWork) run(node ast.Node) (any, error) {
+func (w *clauseWork) run(node ast.Node) (value any, err error) {
+	defer func() {
+		if r := recover(); r != nil { // what compiles as a whole could still not do so in part
+			err = *at(w.spans.text, node.Location().From, "this clause can not be evaluated by itself: %v", r)
+		}
+	}()
 	compiled, problem := w.language.build(w.spans.text, node)
 	if problem != nil {
 		return nil, *problem
