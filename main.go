@@ -34,6 +34,7 @@ var commands = []command{
 	{"demo", "run the server with sample events, on the embedded store", demo},
 	{"check", "validate the configuration and the rules", check},
 	{"test", "run the tests that stand beside the rules", testRules},
+	{"explain", "say why rules match an event or not, clause by clause", explain},
 	{"send", "post an event the way a vendor would, signed", send},
 	{"version", "print the version", version},
 }

@@ -164,6 +164,7 @@ func (s *server) listenAdmin(p *plan) error {
 	app := httpapi.NewAdmin(httpapi.AdminOptions{
 		Log:          s.readable,
 		Environments: func() []httpapi.EnvironmentInfo { return s.plan.Load().info(s.book) },
+		Explainer:    s,
 		Tokens:       func() []httpapi.Token { return s.plan.Load().config.tokens() },
 		Refusals:     s.refusals,
 		Ready:        s.ready,

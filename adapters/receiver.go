@@ -130,6 +130,19 @@ func (r *Receiver) ReceiveCall(call string, req *engine.Request, now time.Time) 
 	})
 }
 
+// Preview makes events of a request as Receive does, but asks for no proof and takes nothing of the rate: it is for
+// people who want to know what would become of an event.
+func (r *Receiver) Preview(req *engine.Request, now time.Time) (engine.Batch, error) {
+	if limit := r.settings.Limits.Body; limit > 0 && len(req.Body) > limit {
+		return engine.Batch{}, &engine.TooLarge{Limit: limit}
+	}
+	unproven, err := verify.None().Verify(req, now)
+	if err != nil {
+		return engine.Batch{}, err
+	}
+	return r.read(req, r.options(req, now, unproven), r.decode)
+}
+
 // receive is the road of a request, the cheapest refusals first. Who is not verified spends nothing of the rate.
 func (r *Receiver) receive(req *engine.Request, now time.Time, decode func(*engine.Request, rows.Options) (engine.Batch, error)) (engine.Batch, error) {
 	if limit := r.settings.Limits.Body; limit > 0 && len(req.Body) > limit {

@@ -170,6 +170,32 @@ func TestStrangersDoNotSpendTheRate(t *testing.T) {
 }
 
 // A question of a vendor has no events and costs nothing of the rate.
+// A preview wants no proof, spends nothing of the rate, and reads as the connection does.
+func TestPreview(t *testing.T) {
+	settings := Settings{
+		Verify: verify.Config{Scheme: verify.Bearer, Secrets: []string{"secret"}}, Limits: Limits{Rate: 1, Burst: 1, Body: 100},
+		Map: messagesOf{messages: []engine.Mapped{{Name: "mapped"}}},
+	}
+	receiver, err := Kinds["http"].Receiver(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		batch, err := receiver.Preview(request("POST", nil, []byte(`{}`)), noon)
+		if err != nil || len(batch.Events) != 1 || batch.Events[0].Name != "mapped" || batch.Events[0].Verification != engine.Unverified {
+			t.Fatalf("%+v, %v", batch, err)
+		}
+	}
+	var tooLarge *engine.TooLarge
+	if _, err := receiver.Preview(request("POST", nil, make([]byte, 101)), noon); !errors.As(err, &tooLarge) {
+		t.Errorf("a body that is too large: %v", err)
+	}
+	proven := http.Header{"Authorization": {"Bearer secret"}}
+	if _, err := receiver.Receive(request("POST", proven, []byte(`{}`)), noon); err != nil {
+		t.Errorf("the rate was spent: %v", err)
+	}
+}
+
 func TestQuestionsAreFree(t *testing.T) {
 	receiver, err := Kinds["census"].Receiver(Settings{Limits: Limits{Rate: 1}})
 	if err != nil {

@@ -78,6 +78,8 @@ type AdminOptions struct {
 	Log func() Log
 	// Environments are those configured now, in the order of the file.
 	Environments func() []EnvironmentInfo
+	// Explainer answers why rules match or not.
+	Explainer Explainer
 	// Tokens are those that may call the management API; with none the listener is on loopback, and everybody may.
 	Tokens func() []Token
 	// Refusals are what connections were refused.
@@ -118,6 +120,7 @@ func NewAdmin(options AdminOptions) *fiber.App {
 
 	api := app.Group("/api/v1", a.authenticate)
 	api.Get("/environments", a.environments)
+	api.Post("/environments/:env/explain", a.explain) // needs no log, and changes nothing
 	in := api.Group("/environments/:env", a.known, a.opened)
 	in.Get("/connections", a.connections)
 	in.Get("/events", a.events)

@@ -66,10 +66,12 @@ func (p *parameters) time(name string) time.Time {
 	return at
 }
 
-func (p *parameters) limit() int {
+func (p *parameters) limit() int { return p.limitOr(defaultLimit) }
+
+func (p *parameters) limitOr(otherwise int) int {
 	value := p.c.Query("limit")
 	if value == "" {
-		return defaultLimit
+		return otherwise
 	}
 	limit, err := strconv.Atoi(value)
 	if err != nil || limit < 1 || limit > maxLimit {

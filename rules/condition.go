@@ -13,6 +13,8 @@ import (
 // does not match, whatever another part would have raised. Below an || or inside brackets that are not the top level,
 // && goes from left to right as usual.
 type match struct {
+	// text is the condition as written, of which Set.Explain makes what it needs when it is asked.
+	text document.Text
 	// tests are the parts that compare one text of the event with literals; they need no machine, and the index knows
 	// them.
 	tests []fieldTest
@@ -64,6 +66,7 @@ func (l *language) match(text document.Text) (m match, problem *document.Problem
 	if text.IsZero() {
 		return m, nil
 	}
+	m.text = text
 	node, problem := l.parse(text)
 	if problem != nil {
 		return m, problem

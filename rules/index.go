@@ -63,18 +63,23 @@ type affixIndex struct {
 }
 
 func newIndex(rules []*rule) *index {
-	b := indexBuilder{index: &index{}, texts: map[int]*valueIndex{}, roots: map[int]*pathNode{}, shared: map[predicateKey]int{}}
-	for _, r := range rules {
-		for _, g := range r.match.groups {
-			for i := range g {
-				b.shared[keyOf(&g[i])]++
-			}
-		}
-	}
+	b := indexBuilder{index: &index{}, texts: map[int]*valueIndex{}, roots: map[int]*pathNode{}, shared: countShared(rules)}
 	for _, r := range rules {
 		b.file(r)
 	}
 	return b.build()
+}
+
+func countShared(rules []*rule) sharing {
+	shared := sharing{}
+	for _, r := range rules {
+		for _, g := range r.match.groups {
+			for i := range g {
+				shared[keyOf(&g[i])]++
+			}
+		}
+	}
+	return shared
 }
 
 // indexBuilder fills an index.
@@ -82,8 +87,11 @@ type indexBuilder struct {
 	*index
 	texts  map[int]*valueIndex
 	roots  map[int]*pathNode
-	shared map[predicateKey]int // how many rules have an alternative
+	shared sharing
 }
+
+// sharing is how many rules have an alternative.
+type sharing map[predicateKey]int
 
 type predicateKey struct {
 	root  int
@@ -103,12 +111,7 @@ func keyOf(p *predicate) predicateKey {
 
 // file puts a rule under its best group.
 func (b *indexBuilder) file(r *rule) {
-	best, least := group(nil), math.MaxInt
-	for _, g := range r.match.groups {
-		if cost := b.cost(g); cost < least {
-			best, least = g, cost
-		}
-	}
+	best := b.shared.best(r)
 	if best == nil {
 		b.always = append(b.always, r)
 		return
@@ -118,13 +121,24 @@ func (b *indexBuilder) file(r *rule) {
 	}
 }
 
+// best is the group that a rule is filed under; nil when it offers none.
+func (s sharing) best(r *rule) group {
+	best, least := group(nil), math.MaxInt
+	for _, g := range r.match.groups {
+		if cost := s.cost(g); cost < least {
+			best, least = g, cost
+		}
+	}
+	return best
+}
+
 // cost is about how many rules an event will find together with this one. What needs no walk is preferred, and a range
 // to what is merely there.
-func (b *indexBuilder) cost(g group) int {
+func (s sharing) cost(g group) int {
 	cost := 0
 	for i := range g {
 		p := &g[i]
-		shared := b.shared[keyOf(p)]
+		shared := s[keyOf(p)]
 		switch p.kind {
 		case inRange:
 			shared = shared/8 + 2

@@ -35,9 +35,9 @@ func nearness(name, candidate string) (distance int, near bool) {
 	return distance, begins || distance/2 <= max(1, longer/3) && distance/2 < longer
 }
 
-func fold(name string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
-}
+var separators = strings.NewReplacer("_", "", "-", "", " ", "")
+
+func fold(name string) string { return strings.ToLower(separators.Replace(name)) }
 
 // editDistance counts the letters to insert, delete, replace or swap with the next.
 func editDistance(a, b []rune) int {
