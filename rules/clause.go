@@ -278,21 +278,7 @@ func (w *clauseWork) clause(seen *part, trees []*part, level int) Clause {
 			err = place.Problem("%s", err.Error())
 		}
 	}
-	values := make([]any, len(seen.operands))
-	missing := false
-	for i, operand := range seen.operands {
-		from, to := w.spans.of(operand)
-		if _, isLiteral := literalsOf(operand); isLiteral {
-			continue
-		}
-		value, failed := w.run(trees[len(trees)-1].operands[i])
-		if failed != nil {
-			continue // the clause has the same error
-		}
-		values[i] = value
-		missing = missing || isNil(value)
-		c.Operands = append(c.Operands, operandOf(oneLine(w.spans.text.Value[from:to], maxShown), value))
-	}
+	values, missing := w.operands(&c, seen, trees[len(trees)-1])
 	switch {
 	case err != nil:
 		c.Verdict, c.Error = Erred, err.Error()
@@ -308,13 +294,32 @@ func (w *clauseWork) clause(seen *part, trees []*part, level int) Clause {
 		c.Wanted = oneLine(w.spans.text.Value[from:to], maxShown)
 	}
 	if c.Verdict != True && len(c.Operands) > 0 {
-		c.Hint = w.hint(seen, c.Operands[0].Text, values[0])
+		c.Hint = w.hint(seen, c.Operands[0].Text, values)
 	}
 	for i, one := range seen.parts[:min(len(seen.parts), maxClauses)] {
 		c.Clauses = append(c.Clauses, w.clause(one, column(below(trees), i), level+1))
 	}
 	c.More = max(0, len(seen.parts)-maxClauses)
 	return c
+}
+
+// operands evaluates what a clause looks at, and shows what is no literal; missing is true when any is nil.
+func (w *clauseWork) operands(c *Clause, seen, compiled *part) (values []any, missing bool) {
+	values = make([]any, len(seen.operands))
+	for i, operand := range seen.operands {
+		if _, isLiteral := literalsOf(operand); isLiteral {
+			continue
+		}
+		value, err := w.run(compiled.operands[i])
+		if err != nil {
+			continue // the clause has the same error
+		}
+		values[i] = value
+		missing = missing || isNil(value)
+		from, to := w.spans.of(operand)
+		c.Operands = append(c.Operands, operandOf(oneLine(w.spans.text.Value[from:to], maxShown), value))
+	}
+	return values, missing
 }
 
 // run is the value of a node, which is changed.

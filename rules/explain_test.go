@@ -125,6 +125,7 @@ func TestHints(t *testing.T) {
 		`data.Plan in []`:                        ``,
 		`name == "x" || data.Plan == "pro"`:      `data.Plan is "Pro", the rule wants "pro"`,
 		`data.n == 7`:                            ``,
+		`data.Plan == data.Tier`:                 `data.Tier is missing; the event has data.tier`,
 		`name != "plan-changed"`:                 ``,
 		`type == "trak" && data.Plan == "pro"`:   `type is "track", the rule wants "trak"; data.Plan is "Pro", the rule wants "pro"`,
 		`data.nothing.like.it == 1 && data.xyzw`: ``,

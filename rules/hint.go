@@ -13,12 +13,18 @@ import (
 	"switchyard/rules/document"
 )
 
-// hint guesses why a clause is not true: name is the value that it looks at, as written. "" when nothing comes to mind.
-func (w *clauseWork) hint(p *part, name string, actual any) string {
-	if isNil(actual) {
-		return w.missing(p.operands[0])
+// hint guesses why a clause is not true: name is the first of the values that it looks at, as written. "" when nothing
+// comes to mind.
+func (w *clauseWork) hint(p *part, name string, values []any) string {
+	for i, value := range values {
+		if !isNil(value) {
+			continue
+		}
+		if hint := w.missing(p.operands[i]); hint != "" {
+			return hint
+		}
 	}
-	c := p.comparison
+	c, actual := p.comparison, values[0]
 	if c == nil || len(c.values) == 0 || strings.HasPrefix(c.operator, "not ") || c.operator == "!=" {
 		return ""
 	}
