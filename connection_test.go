@@ -166,6 +166,20 @@ func TestARowIsKnownByItsHash(t *testing.T) {
 	})
 }
 
+// Several records of one user in a batch are several things: the vendor's repeat of the batch changes nothing.
+func TestABatchOfRecordsOfOneUserIsRepeated(t *testing.T) {
+	onBothStores(t, func(t *testing.T, redis string) {
+		i := start(t, redis, connections)
+		batch := `{"event":"sync.records","object":{"id":"s","name":"Orders","records":[
+			{"hash":"o1","fields":{"user_id":"u","order":1}},{"hash":"o2","fields":{"user_id":"u","order":2}}]}}`
+		for n, want := range []string{`"accepted":2,"duplicates":0`, `"accepted":0,"duplicates":2`, `"accepted":0,"duplicates":2`} {
+			if answer := i.post("sheet-key", batch, 200); !strings.Contains(answer.Body, want) {
+				t.Errorf("time %d: %s, want %s", n, answer.Body, want)
+			}
+		}
+	})
+}
+
 // limited serves with the door's clock standing still, so that the rate is what the test says.
 func limited(t *testing.T) *instance {
 	t.Helper()

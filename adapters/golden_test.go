@@ -46,6 +46,7 @@ type view struct {
 	Invalid      string              `json:"invalid,omitempty"`
 	Notes        []string            `json:"notes,omitempty"`
 	DedupeFor    string              `json:"dedupe_for,omitempty"`
+	StateKey     string              `json:"state_key,omitempty"`
 }
 
 // TestGolden posts each kind's fixtures, testdata/NAME.in.http with the verification of NAME.verify.json and the rows of
@@ -136,7 +137,7 @@ func outcomeOf(t *testing.T, batch engine.Batch, err error) []byte {
 	}
 	for _, e := range batch.Events {
 		one := view{e.Type, e.Name, e.UserID, e.MessageID, e.Timestamp, e.Verification, e.Data,
-			e.Traits, e.Context, e.Original, e.Invalid, e.Notes, ""}
+			e.Traits, e.Context, e.Original, e.Invalid, e.Notes, "", e.StateKey}
 		if e.DedupeFor > 0 {
 			one.DedupeFor = e.DedupeFor.String()
 		}

@@ -257,15 +257,6 @@ func plainKey(item any) (key any, simple bool) {
 	return nil, false
 }
 
-func contains(list []any, value any) (bool, error) {
-	for _, item := range list {
-		if same, err := equal(item, value); same || err != nil {
-			return same, err
-		}
-	}
-	return false, nil
-}
-
 // flatten puts the items of lists in a list in their place, at every depth.
 func flatten(args ...any) (any, error) {
 	list, err := items("flatten", args[0])

@@ -48,3 +48,13 @@ func BenchmarkUniq(b *testing.B) {
 		}
 	}
 }
+
+// contains is the naive look-up that uniq is held against.
+func contains(list []any, value any) (bool, error) {
+	for _, item := range list {
+		if same, err := equal(item, value); same || err != nil {
+			return same, err
+		}
+	}
+	return false, nil
+}

@@ -33,7 +33,7 @@ const DefaultDedupe = time.Hour
 type Config struct {
 	As       string            `yaml:"as" enum:"record,identify" doc:"What a row becomes: a record event, or an identify of its user. Left out, a row of the object called user is an identify and any other a record. A row that is gone is a delete."`
 	IDColumn string            `yaml:"id_column" doc:"The column that holds the user's id. Left out, it is the vendor's own identifier for users, else user_id, userId or id (for records user_id or userId)."`
-	Dedupe   time.Duration     `yaml:"dedupe" doc:"How long a row that says the same as before counts as a repeat. Default: retention.dedupe; 1h where neither the vendor nor id_column tells which row it is."`
+	Dedupe   time.Duration     `yaml:"dedupe" doc:"How long a row that says the same as before counts as a repeat. Default: retention.dedupe; 1h where nothing tells which row it is, as for records of Polytomic."`
 	Objects  map[string]Fields `yaml:"objects" doc:"Objects that the vendor's page offers to map, with their fields, beside those that rules use."`
 }
 
@@ -259,7 +259,7 @@ func (o Options) setMessageID(event *engine.Event, row Row) {
 	switch {
 	case identifier != "":
 		event.StateKey = row.Object + "/" + identifier
-	case event.UserID != "":
+	case event.UserID != "" && o.isUser(row.Object): // of records one user may have many
 		event.StateKey = row.Object + "/user/" + event.UserID
 	default:
 		event.DedupeFor = cmp.Or(o.Dedupe, DefaultDedupe)

@@ -106,6 +106,17 @@ func TestMessageIDsOfRows(t *testing.T) {
 	if e := options(Config{}).Event(unnamed, 0); e.StateKey != "" || e.DedupeFor != DefaultDedupe {
 		t.Errorf("a row that nothing names: %+v", e)
 	}
+	ofUser := func(object, content string) *engine.Event {
+		r := row(object, content)
+		r.MessageID, r.Hashed = "sync/"+content, true
+		return options(Config{}).Event(r, 0)
+	}
+	if e := ofUser("order", `{"user_id":"u","n":1}`); e.StateKey != "" || e.DedupeFor != DefaultDedupe {
+		t.Errorf("a record is told from others by its user: %+v", e)
+	}
+	if e := ofUser("user", `{"user_id":"u","n":1}`); e.StateKey == "" {
+		t.Errorf("a user's row is not known by the user: %+v", e)
+	}
 	renamed := first
 	renamed.Fields = json.RawMessage(`{"id":"a","m":1}`)
 	if id(renamed) == id(first) {
