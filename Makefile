@@ -25,12 +25,15 @@ check: ## formatting, vet and staticcheck
 fmt: ## format the code
 	gofmt -w $$(git ls-files '*.go')
 
-# Each fuzz target found in the tree, one after the other: go test takes one at a time.
+# Each fuzz target found in the tree, one after the other: go test takes one at a time. On a busy machine it calls it a
+# failure, "context deadline exceeded", when the time is up while an input is being run; a finding names its input.
 fuzz:
-	@grep -rn --include='*_test.go' -E '^func Fuzz[A-Za-z0-9]+' . | sed -E 's|^\./?([^:]*)/[^/:]+:[0-9]+:func (Fuzz[A-Za-z0-9]+).*|\2 \1|' | sort -u | \
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; grep -rn --include='*_test.go' -E '^func Fuzz[A-Za-z0-9]+' . | sed -E 's|^\./?([^:]*)/[^/:]+:[0-9]+:func (Fuzz[A-Za-z0-9]+).*|\2 \1|' | sort -u | \
 	while read -r target dir; do \
 		echo "fuzz $$dir $$target"; \
-		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./$$dir || exit 1; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./$$dir 2>&1 | tee "$$log" && continue; \
+		grep -q 'context deadline exceeded' "$$log" && ! grep -q 'Failing input' "$$log" && echo "the time was up in the middle of a run" && continue; \
+		exit 1; \
 	done
 
 bench: redis ## one table: ingest against a no-op handler, decode, match, act
