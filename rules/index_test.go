@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -127,10 +126,10 @@ func checkIndex(t *testing.T, seed1, seed2 uint64, rules, events int) (pairs, fo
 	if err != nil {
 		t.Fatalf("%v\n%s", err, source.String())
 	}
-	looped := &Set{rules: indexed.rules, matcher: everyRule(indexed.rules)}
+	looped := plainLoop(t, indexed)
 	for range events {
 		event := randomEvent(r)
-		found += len(indexed.matcher.candidates(event, nil))
+		found += len(indexed.look(event).candidates)
 		got, want := indexed.Decide(event), looped.Decide(event)
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("seeds %d %d: %+v\ndata %s properties %s context %s traits %s original %s\nindexed %s\nlooped  %s", seed1, seed2, event,
@@ -138,6 +137,43 @@ func checkIndex(t *testing.T, seed1, seed2 uint64, rules, events int) (pairs, fo
 		}
 	}
 	return rules * events, found
+}
+
+// plainLoop is a set that evaluates the expressions of every rule, one after the other: what the index and the probes are
+// held against.
+func plainLoop(t testing.TB, set *Set) *Set {
+	t.Helper()
+	l := newLanguage(eventPlace)
+	plain := &Set{environment: set.environment, tree: set.tree, matcher: everyRule(len(set.rules))}
+	for _, r := range set.rules {
+		loop := *r
+		loop.match.parts = nil
+		if !r.match.text.IsZero() {
+			node, problem := l.parse(r.match.text)
+			if problem != nil {
+				t.Fatal(problem)
+			}
+			for _, part := range conjuncts(node, nil) {
+				value, problem := l.build(r.match.text, part)
+				if problem != nil {
+					t.Fatal(problem)
+				}
+				loop.match.parts = append(loop.match.parts, conjunct{opaque{}, value})
+			}
+		}
+		plain.rules = append(plain.rules, &loop)
+	}
+	return plain
+}
+
+// everyRule finds all rules, always.
+type everyRule int
+
+func (n everyRule) candidates(_ *notes, into []int32) []int32 {
+	for number := range n {
+		into = append(into, int32(number))
+	}
+	return into
 }
 
 // described are the rules of a decision with their matches.
@@ -182,24 +218,41 @@ func TestGroups(t *testing.T) {
 		`name endsWith "x"`:                             "name …x",
 		`data.x != nil`:                                 "data/x?",
 		`data.x`:                                        "data/x?",
+		`data.x == nil`:                                 "data/x missing",
+		`!data.x`:                                       "",
 		`!(data.x != "a")`:                              "data/x = a",
 		`data.x == "a" || name == "b"`:                  "data/x = a | name = b",
 		`(data.x == "a" && name == "b") || true`:        "",
 		`(data.x == "a" && name == "b") || data.y == 1`: "data/x = a | data/y = 1",
 		`data.x == "a" || name contains "b"`:            "",
+		`data.x == "a" || data.y contains "b"`:          "data/x = a | data/y?",
 		`data.x != "a"`:                                 "",
-		`data.x == nil`:                                 "",
+		`!(data.x != "a" || name != "b")`:               "data/x = a, name = b",
+		`!(data.n > 5 || data.x != "a")`:                "data/n -Inf..5 | data/n missing",
+		`!(data.x != "a" && name != "b")`:               "data/x = a | name = b",
+		`(data.x ?? "a") == "a"`:                        "data/x = a | data/x missing",
+		`(data.x ?? "b") == "a"`:                        "data/x = a",
+		`(data.n ?? 0) >= 5`:                            "data/n 5..+Inf",
 		`data.x == data.y`:                              "",
-		`timestamp > date("2024-01-01")`:                "",
-		`data.x in ["a", nil]`:                          "",
-		`lower(data.x) == "a"`:                          "",
-		`data.x startsWith ""`:                          "",
+		`data.x < data.y`:                               "data/x?",
+		`timestamp > date("2024-01-01")`:                "timestamp 1.70407e+09..+Inf",
+		`received_at < date("2024-01-01 09:00", nil, "Europe/Berlin")`: "received_at -Inf..1.7041e+09",
+		`data.x in ["a", nil]`:          "data/x = a",
+		`data.x not in ["a"]`:           "",
+		`"vip" in data.tags`:            "data/tags has vip",
+		`name in data.names`:            "data/names?",
+		`"x" in data`:                   "data/x there",
+		`any(data.items, .sku == "A")`:  "data/items?",
+		`none(data.items, .sku == "A")`: "",
+		`data.x matches "^a"`:           "data/x?",
+		`lower(data.x) == "a"`:          "",
+		`data.x startsWith ""`:          "data/x?",
 	} {
 		source, err := Parse("r.yaml", fmt.Appendf(nil, "rules: [{key: a, match: %q, actions: [{identify: {user_id: user_id}}]}]", source))
 		if err != nil {
 			t.Fatal(err)
 		}
-		match, problem := language.match(source.Rules[0].Match)
+		match, problem := language.match(source.Rules[0].Match, newPathBook())
 		if problem != nil {
 			t.Fatal(problem)
 		}
@@ -218,10 +271,20 @@ func TestGroups(t *testing.T) {
 }
 
 func alternativeText(p *predicate) string {
-	at := eventNames[p.root].name + p.path
+	at := strings.Join(append([]string{eventNames[p.path.root].name}, p.path.names...), "/")
 	switch p.kind {
-	case isEqual:
-		return fmt.Sprintf("%s = %v", at, p.value)
+	case isText:
+		return at + " = " + p.text
+	case isNumeral:
+		return fmt.Sprintf("%s = %v", at, p.low)
+	case isBool:
+		return fmt.Sprintf("%s = %v", at, p.low == 1)
+	case hasItem:
+		return at + " has " + p.text
+	case isMissing:
+		return at + " missing"
+	case isThere:
+		return at + " there"
 	case hasPrefix:
 		return at + " " + p.text + "…"
 	case hasSuffix:
@@ -239,14 +302,14 @@ func TestIntervals(t *testing.T) {
 		var all []interval
 		for n := range r.IntN(40) {
 			low := float64(r.IntN(20))
-			one := interval{low: low, high: low + float64(r.IntN(8)) - 1, rule: &rule{number: n}}
+			one := interval{low: low, high: low + float64(r.IntN(8)) - 1, rule: int32(n)}
 			all = append(all, one)
 			tree.add(one.low, one.high, one.rule)
 		}
 		tree.build()
 		low := float64(r.IntN(24)) - 2
 		high := low + float64(r.IntN(3))
-		got := map[*rule]bool{}
+		got := map[int32]bool{}
 		for _, found := range tree.find(low, high, nil) {
 			if got[found] {
 				t.Fatal("a rule is found twice")
@@ -258,123 +321,5 @@ func TestIntervals(t *testing.T) {
 				t.Fatalf("%v..%v for %v..%v: found %v, want %v", one.low, one.high, low, high, got[one.rule], want)
 			}
 		}
-	}
-}
-
-// benchEvent is a track of 1.3 KB as it comes from the log.
-func benchEvent() *engine.Event {
-	data := json.RawMessage(`{"plan":"pro","account_id":"acme-4711","seats":25,"total":1299.5,"currency":"EUR","coupon":null,"trial":false,"sku":"A-50000-x",` +
-		`"recipients":[{"id":"u-1","name":"Sam Seely","email":"sam@example.com"}],"items":[{"sku":"A-1","qty":2},{"sku":"B-2","qty":1}]}`)
-	context := json.RawMessage(`{"ip":"203.0.113.7","locale":"en-US","userAgent":"` + strings.Repeat("Mozilla/5.0 ", 20) + `","library":{"name":"analytics.js","version":"next-1.64.0"},` +
-		`"page":{"path":"/signup","title":"Sign up","url":"https://app.example.com/signup"},"campaign":{"source":"newsletter","name":"winter"}}`)
-	return &engine.Event{Environment: "e", Type: "track", Name: "user-signed-up", UserID: "u-1", Data: data, Properties: data, Context: context, Original: data}
-}
-
-// benchRules compiles n rules, ten thousand to a file.
-func benchRules(b *testing.B, n int, one func(i int) string) *Set {
-	b.Helper()
-	var files []*File
-	for from := 0; from < n; from += 10_000 {
-		var source strings.Builder
-		source.WriteString("rules:\n")
-		for i := from; i < min(n, from+10_000); i++ {
-			match, _ := json.Marshal(one(i))
-			fmt.Fprintf(&source, "  - {key: r%d, match: %s, actions: [{identify: {user_id: user_id}}]}\n", i, match)
-		}
-		file, err := Parse(fmt.Sprintf("r%d.yaml", from), []byte(source.String()))
-		if err != nil {
-			b.Fatal(err)
-		}
-		files = append(files, file)
-	}
-	set, err := Compile("e", files)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return set
-}
-
-// benchMatch finds the rules for an event that none of them wants, by the index and by a plain loop.
-func benchMatch(b *testing.B, one func(i int) string) {
-	for _, n := range []int{1, 100, 10_000, 100_000} {
-		set, event := benchRules(b, n, one), benchEvent()
-		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if set.Decide(event) != nil {
-					b.Fatal("a rule matched")
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkMatch(b *testing.B) {
-	benchMatch(b, func(i int) string {
-		return fmt.Sprintf(`type == "track" && name == "event-%d" && data.plan in ["pro", "team"]`, i)
-	})
-}
-
-func BenchmarkMatchSameName(b *testing.B) {
-	benchMatch(b, func(i int) string {
-		return fmt.Sprintf(`type == "track" && name == "user-signed-up" && data.account_id == "account-%d"`, i)
-	})
-}
-
-func BenchmarkMatchRange(b *testing.B) {
-	benchMatch(b, func(i int) string {
-		return fmt.Sprintf(`name == "user-signed-up" && data.total >= %d && data.total < %d`, 2000+10*i, 2010+10*i)
-	})
-}
-
-func BenchmarkMatchPrefix(b *testing.B) {
-	benchMatch(b, func(i int) string {
-		return fmt.Sprintf(`name == "user-signed-up" && data.sku startsWith "B-%d-"`, i)
-	})
-}
-
-func BenchmarkMatchMixed(b *testing.B) {
-	benchMatch(b, func(i int) string {
-		switch {
-		case i%100 == 99:
-			return fmt.Sprintf(`name == "user-signed-up" && data.account_id matches "^nobody-%d$"`, i)
-		case i%4 == 0:
-			return fmt.Sprintf(`name == "event-%d"`, i)
-		case i%4 == 1:
-			return fmt.Sprintf(`name == "user-signed-up" && data.account_id == "account-%d"`, i)
-		case i%4 == 2:
-			return fmt.Sprintf(`name == "user-signed-up" && data.total > %d && data.total < %d`, 2000+i, 2001+i)
-		}
-		return fmt.Sprintf(`data.sku startsWith "C-%d-"`, i)
-	})
-}
-
-func BenchmarkMatchNaive(b *testing.B) {
-	for _, n := range []int{1, 100, 10_000} {
-		set, event := benchRules(b, n, func(i int) string {
-			return fmt.Sprintf(`name == "user-signed-up" && data.account_id == "account-%d"`, i)
-		}), benchEvent()
-		set.matcher = everyRule(set.rules)
-		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
-			for b.Loop() {
-				set.Decide(event)
-			}
-		})
-	}
-}
-
-// BenchmarkLoad compiles 100,000 rules, and tells what they hold in memory.
-func BenchmarkLoad(b *testing.B) {
-	for b.Loop() {
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		set := benchRules(b, 100_000, func(i int) string {
-			return fmt.Sprintf(`type == "track" && name == "event-%d" && data.plan in ["pro", "team"]`, i)
-		})
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(1<<20), "MiB")
-		runtime.KeepAlive(set)
 	}
 }
