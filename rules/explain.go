@@ -107,8 +107,8 @@ type explainer struct {
 	set      *Set
 	scope    *scope
 	language *language
-	found    []bool  // by the rules' numbers
-	shared   sharing // counted when a rule is explained that the index did not find
+	found    []bool   // by the rules' numbers
+	shared   *sharing // counted when a rule is explained that the index did not find
 }
 
 // standing is how a rule did, as far as it takes to put the rules in order.

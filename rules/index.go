@@ -69,31 +69,50 @@ type indexBuilder struct {
 	*index
 	names  []*valueIndex
 	roots  nameSet
-	shared sharing
+	shared *sharing
 }
 
-// sharing is how many rules have an alternative. All ranges of one value count as the same: how many hold a number is not
-// known.
-type sharing map[predicate]int
+// sharing is how many rules have an alternative.
+type sharing struct {
+	rules map[predicate]int
+	// lows and highs are the ends of all ranges of a path, in order.
+	lows, highs map[*eventPath][]float64
+}
 
-func countShared(rules []*rule) sharing {
-	shared := sharing{}
+func countShared(rules []*rule) *sharing {
+	s := &sharing{map[predicate]int{}, map[*eventPath][]float64{}, map[*eventPath][]float64{}}
 	for _, r := range rules {
 		for _, g := range r.match.groups {
 			for i := range g {
-				shared[g[i].shape()]++
+				s.count(&g[i])
 			}
 		}
 	}
-	return shared
+	for path := range s.lows {
+		slices.Sort(s.lows[path])
+		slices.Sort(s.highs[path])
+	}
+	return s
 }
 
-// shape is an alternative without the ends of its range.
-func (p predicate) shape() predicate {
-	if p.kind == inRange {
-		p.low, p.high = 0, 0
+func (s *sharing) count(p *predicate) {
+	if p.kind != inRange {
+		s.rules[*p]++
+		return
 	}
-	return p
+	s.lows[p.path] = append(s.lows[p.path], p.low)
+	s.highs[p.path] = append(s.highs[p.path], p.high)
+}
+
+// with is about how many rules an event finds that fits an alternative: those that have it too, and for a range, those
+// whose ranges overlap it.
+func (s *sharing) with(p *predicate) int {
+	if p.kind != inRange {
+		return s.rules[*p]
+	}
+	begun, _ := slices.BinarySearch(s.lows[p.path], math.Nextafter(p.high, math.Inf(1)))
+	ended, _ := slices.BinarySearch(s.highs[p.path], p.low)
+	return begun - ended
 }
 
 // file puts a rule under its best group.
@@ -109,7 +128,7 @@ func (b *indexBuilder) file(r *rule, number int32) {
 }
 
 // best is the group that a rule is filed under; nil when it offers none.
-func (s sharing) best(r *rule) group {
+func (s *sharing) best(r *rule) group {
 	best, least := group(nil), math.MaxInt
 	for _, g := range r.match.groups {
 		if cost := s.cost(g); cost < least {
@@ -119,16 +138,16 @@ func (s sharing) best(r *rule) group {
 	return best
 }
 
-// cost is about how many rules an event will find together with this one. What needs no walk is preferred, and a range
-// to what is merely there.
-func (s sharing) cost(g group) int {
+// cost is about how many rules an event finds together with this one, and how many events find them. What needs no walk is
+// preferred.
+func (s *sharing) cost(g group) int {
 	cost := 0
 	for i := range g {
 		p := &g[i]
-		shared := s[p.shape()]
+		shared := s.with(p)
 		switch p.kind {
 		case inRange:
-			shared = shared/8 + 2
+			shared += 2
 		case isPresent, isThere, isMissing:
 			shared += 16
 		}

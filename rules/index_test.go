@@ -7,22 +7,34 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"switchyard/engine"
 )
 
 // Random rules and random events, of few words, so that they meet. What is awkward is among them: escapes, repeated and
-// null members, numbers of every form, values of the wrong type.
+// null members, numbers of every form and size, texts that look like numbers, deep nesting, values of the wrong type.
 var (
-	someTypes  = []string{"track", "identify", "page", ""}
-	someNames  = []string{"a", "ab", "order-placed", "track", ""}
-	somePaths  = []string{"data.n", "data.plan", "data.a.b", `data["a b"]`, "properties.n", "context.app.v", "event.x", "traits.plan", "data.ünï", "data?.a?.b"}
-	someTexts  = []string{"pro", "Pro", "team", "", "7", "größe", "a\\\"b", "pro-1"}
-	someNumber = []string{"0", "7", "7.0", "-7", "7.5", "1e3", "1000", "9007199254740993", "9007199254740992", "-0.0", "1e300"}
-	someJSON   = []string{
-		`"pro"`, `"team"`, `"\u0070ro"`, `""`, `"7"`, `"größe"`, `"gr\u00f6\u00dfe"`, `"a\"b"`, `"pro-1"`, `7`, `7.0`, `70e-1`, `-7`, `0`, `-0`, `7.5`,
+	someTypes = []string{"track", "identify", "page", ""}
+	someNames = []string{"a", "ab", "order-placed", "track", ""}
+	somePaths = []string{
+		"data.n", "data.plan", "data.a.b", `data["a b"]`, "properties.n", "context.app.v", "event.x", "traits.plan", "data.ünï", "data?.a?.b",
+		"data.a.b.b", "data.list", "data.a", "event.properties.n", `data["a"]["b"]`, "data.null",
+	}
+	someTexts  = []string{"pro", "Pro", "team", "", "7", "7.0", "größe", "a\\\"b", "pro-1", "日本", "\\u0000", "2024-05-06"}
+	someNumber = []string{
+		"0", "7", "7.0", "-7", "7.5", "1e3", "1000", "9007199254740993", "9007199254740992", "-0.0", "1e300", "9223372036854775807",
+		"-9007199254740993", "0.1", "123456789012345",
+	}
+	someTimes = []string{
+		`date("2024-05-06")`, `date("2024-05-06T07:08:09.123Z")`, `date("2024-05-06 09:08", nil, "Europe/Berlin")`, `date(1714979289)`, `date("06.05.24", "%d.%m.%y")`,
+	}
+	someJSON = []string{
+		`"pro"`, `"team"`, `"\u0070ro"`, `""`, `"7"`, `"7.0"`, `"größe"`, `"gr\u00f6\u00dfe"`, `"a\"b"`, `"pro-1"`, `7`, `7.0`, `70e-1`, `-7`, `0`, `-0`, `7.5`,
 		`1e3`, `9007199254740993`, `9007199254740992`, `9007199254740994.0`, `1e400`, `-1e400`, `123456789012345678901234567890`, `true`, `false`, `null`,
-		`{}`, `[]`, `["pro"]`, `{"b":7}`, `{"b":"pro"}`, `{"b":null}`, `{"\u0062":7}`, `{"b":1,"b":7}`, `{"b":{"b":7}}`,
+		`9223372036854775807`, `18446744073709551615`, `-9007199254740993`, `0.1`, `0.10000000000000001`, `123456789012345`, `1234567890123456`,
+		`{}`, `[]`, `["pro"]`, `{"b":7}`, `{"b":"pro"}`, `{"b":null}`, `{"\u0062":7}`, `{"b":1,"b":7}`, `{"b":{"b":7}}`, `{"b":{"b":7},"b":{}}`,
+		`{"b":{"b":"pro"},"b":"pro"}`, `[7,"pro",null,{"b":7}]`, `["te\u0061m"]`, `[[["pro"]]]`, `[{"b":"pro"},{"b":7},{}]`, `"日本"`, `"\ud800"`, `"\u0000"`, `"2024-05-06"`,
 	}
 )
 
@@ -33,39 +45,63 @@ func quoted(text string) string { return `"` + text + `"` }
 // randomPart is one condition.
 func randomPart(r *rand.Rand, depth int) string {
 	path := oneOf(r, somePaths)
-	switch r.IntN(17) {
+	if r.IntN(6) == 0 {
+		path = fmt.Sprintf("(%s ?? %s)", path, randomLiteral(r))
+	}
+	order := oneOf(r, []string{"<", "<=", ">", ">="})
+	switch r.IntN(26) {
 	case 0:
 		return "type == " + quoted(oneOf(r, someTypes))
 	case 1:
 		return quoted(oneOf(r, someNames)) + " == name"
 	case 2:
-		return fmt.Sprintf("name in [%s, %s]", quoted(oneOf(r, someNames)), quoted(oneOf(r, someNames)))
+		return fmt.Sprintf("name %s [%s, %s]", oneOf(r, []string{"in", "not in"}), quoted(oneOf(r, someNames)), quoted(oneOf(r, someNames)))
 	case 3:
-		return fmt.Sprintf("name %s %s", oneOf(r, []string{"startsWith", "endsWith", "contains", "!="}), quoted(oneOf(r, someNames)))
-	case 4:
-		return fmt.Sprintf("%s %s %s", path, oneOf(r, []string{"==", "!="}), oneOf(r, append(someNumber, quoted(oneOf(r, someTexts)), "true", "false", "nil")))
-	case 5:
-		return fmt.Sprintf("%s %s %s", oneOf(r, append(someNumber, quoted(oneOf(r, someTexts)))), oneOf(r, []string{"==", "!="}), path)
+		return fmt.Sprintf("name %s %s", oneOf(r, []string{"startsWith", "endsWith", "contains", "!=", "matches", "<", ">="}), quoted(oneOf(r, someNames)))
+	case 4, 5:
+		return fmt.Sprintf("%s %s %s", path, oneOf(r, []string{"==", "!="}), oneOf(r, []string{randomLiteral(r), "nil"}))
 	case 6:
-		return fmt.Sprintf("%s in [%s, %s, %s]", path, oneOf(r, someNumber), quoted(oneOf(r, someTexts)), oneOf(r, []string{"true", "1", "nil"}))
-	case 7, 8:
-		return fmt.Sprintf("%s %s %s", path, oneOf(r, []string{"<", "<=", ">", ">="}), oneOf(r, someNumber))
-	case 9:
-		return fmt.Sprintf("%s %s %s", oneOf(r, someNumber), oneOf(r, []string{"<", "<=", ">", ">="}), path)
-	case 10, 11:
-		return fmt.Sprintf("%s %s %s", path, oneOf(r, []string{"startsWith", "endsWith", "contains", "matches"}), quoted(oneOf(r, []string{"pro", "p", "-1", "größe", "", "o"})))
-	case 12:
-		return path
-	case 13:
-		return "len(data) > 2"
+		return fmt.Sprintf("%s %s %s", randomLiteral(r), oneOf(r, []string{"==", "!="}), path)
+	case 7:
+		return fmt.Sprintf("%s %s [%s, %s, %s]", path, oneOf(r, []string{"in", "not in"}), oneOf(r, someNumber), quoted(oneOf(r, someTexts)), oneOf(r, []string{"true", "1", "nil", "-7"}))
+	case 8:
+		var texts []string
+		for range r.IntN(14) {
+			texts = append(texts, quoted(oneOf(r, someTexts)))
+		}
+		return fmt.Sprintf("%s in [%s]", path, strings.Join(texts, ", "))
+	case 9, 10:
+		return fmt.Sprintf("%s %s %s", path, order, oneOf(r, []string{oneOf(r, someNumber), quoted(oneOf(r, someTexts))}))
+	case 11:
+		return fmt.Sprintf("%s %s %s", oneOf(r, someNumber), order, path)
+	case 12, 13:
+		return fmt.Sprintf("%s %s %s", path, oneOf(r, []string{"startsWith", "endsWith", "contains", "matches"}), quoted(oneOf(r, []string{"pro", "p", "-1", "größe", "", "o", "^[a-z]+$"})))
 	case 14:
-		return fmt.Sprintf("%s in data", quoted(oneOf(r, someNames)))
+		return path
+	case 15:
+		return oneOf(r, []string{"len(data) > 2", "data.n + 1 > 5", "true", "false", "upper(string(data.plan)) == \"PRO\"", "data.n == data.plan", "data.n < data.a.b"})
+	case 16:
+		return fmt.Sprintf("%s in %s", quoted(oneOf(r, []string{"a", "n", "plan", "b", "pro"})), oneOf(r, []string{"data", "data.a", "context", "event", "data.list"}))
+	case 17:
+		return fmt.Sprintf("%s in %s", randomLiteral(r), path)
+	case 18:
+		return fmt.Sprintf("%s(%s, %s)", oneOf(r, []string{"any", "all", "none", "one"}), path, oneOf(r, []string{`# == "pro"`, ".b == 7", "# == 7", ".b"}))
+	case 19, 20:
+		return fmt.Sprintf("%s %s %s", oneOf(r, []string{"timestamp", "received_at"}), oneOf(r, []string{order, order, "==", "!="}), oneOf(r, someTimes))
+	case 21:
+		return fmt.Sprintf("%s %s timestamp", oneOf(r, someTimes), order)
+	case 22:
+		return fmt.Sprintf("%s in %s", oneOf(r, []string{"name", "data.plan", "data.n"}), path)
 	}
 	if depth == 0 {
 		return "user_id == \"u\""
 	}
-	inner := randomPart(r, depth-1) + oneOf(r, []string{" || ", " && ", " or "}) + randomPart(r, depth-1)
+	inner := randomPart(r, depth-1) + oneOf(r, []string{" || ", " && ", " or ", " and "}) + randomPart(r, depth-1)
 	return oneOf(r, []string{"(", "!(", "not ("}) + inner + ")"
+}
+
+func randomLiteral(r *rand.Rand) string {
+	return oneOf(r, []string{oneOf(r, someNumber), quoted(oneOf(r, someTexts)), "true", "false"})
 }
 
 func randomMatch(r *rand.Rand) string {
@@ -92,10 +128,17 @@ func randomObject(r *rand.Rand, names ...string) json.RawMessage {
 	return json.RawMessage("{" + strings.Join(members, oneOf(r, []string{",", " ,\n "})) + "}")
 }
 
+var someInstants = []time.Time{
+	{}, time.Date(2024, 5, 6, 0, 0, 0, 0, time.UTC), time.Date(2024, 5, 6, 0, 0, 0, 1, time.UTC), time.Date(2024, 5, 6, 7, 8, 9, 123e6, time.UTC),
+	time.Date(2024, 5, 6, 7, 8, 0, 0, time.UTC), time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC), time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC),
+	time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
+}
+
 func randomEvent(r *rand.Rand) *engine.Event {
 	event := &engine.Event{
 		Type: oneOf(r, someTypes), Name: oneOf(r, someNames), UserID: oneOf(r, []string{"u", ""}),
-		Data:       randomObject(r, `"n"`, `"plan"`, `"a"`, `"a b"`, `"ünï"`, `"other"`, `"\u0061"`),
+		Data:      randomObject(r, `"n"`, `"plan"`, `"a"`, `"a b"`, `"ünï"`, `"other"`, `"\u0061"`, `"list"`, `"null"`),
+		Timestamp: someInstants[r.IntN(len(someInstants))], ReceivedAt: someInstants[r.IntN(len(someInstants))],
 		Properties: randomObject(r, `"n"`), Traits: randomObject(r, `"plan"`), Original: randomObject(r, `"x"`),
 	}
 	if r.IntN(2) == 0 {
