@@ -82,9 +82,7 @@ func (l *Learner) Add(event *Event) {
 
 // learn adds a value to what is known of its place.
 func (l *lesson) learn(shape *Shape, value any, depth int) {
-	typ := JSONTypeOf(value)
-	shape.Types |= typ
-	shape.Counts[typ.index()]++
+	shape.Saw(JSONTypeOf(value), 1)
 	switch value := value.(type) {
 	case map[string]any:
 		l.members(shape, value, depth)

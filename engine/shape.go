@@ -121,6 +121,12 @@ func (s *Shape) Seen() int {
 // Count is how many values of one type were seen.
 func (s *Shape) Count(one JSONTypes) int { return s.Counts[one.index()] }
 
+// Saw adds values of one type that were seen, while the shape is made.
+func (s *Shape) Saw(one JSONTypes, count int) {
+	s.Types |= one
+	s.Counts[one.index()] += count
+}
+
 // Or is the shape of values that have the one shape or the other.
 func (s *Shape) Or(other *Shape) *Shape {
 	if s == other {

@@ -255,7 +255,7 @@ func (w *inference) member(base inferred, name string, at ast.Node, how manner) 
 // few warns of a field that was learned to be in few of the objects around it.
 func (w *inference) few(base inferred, member *engine.Shape, path string, at ast.Node) {
 	objects, seen := base.shape.Count(engine.JSONObject), member.Seen()
-	if !w.knowledge.learned || objects < enoughSeen || seen*rareShare >= objects || w.rare[path] || base.shape.Rest == engine.RestExpected {
+	if !w.knowledge.learned || objects < enoughSeen || seen*rareShare >= objects || base.shape.Rest != engine.RestClosed || w.rare[path] {
 		return
 	}
 	w.rare[path] = true

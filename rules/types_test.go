@@ -156,7 +156,7 @@ func TestDeclaredTypes(t *testing.T) {
 		`any(filter(data.items, .price > 5), .cuont > 1)`: `4:63: unknown field data.items[].cuont: the schema of "order" does not allow it; did you mean count?`,
 		`any(map(data.items, .price), # == "5")`:          `4:60: data.items[].price is a number; it is compared with a string and can never be equal`,
 		`any(data.items ?? [], .prise > 5)`:               `4:49: unknown field (data.items ?? …)[].prise: the schema of "order" does not allow it; did you mean price?`,
-		`(let a = data.address; a.stret == "")`:             `4:51: unknown field data.address.stret: the schema of "order" does not allow it; did you mean street?`,
+		`(let a = data.address; a.stret == "")`:           `4:51: unknown field data.address.stret: the schema of "order" does not allow it; did you mean street?`,
 		`(data.active ? data.total : data.email) == "x"`:  ``,
 	} {
 		if got := typesOf(t, clause(part), declaredOrder(engine.RestClosed)); got != want {
