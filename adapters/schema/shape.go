@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/json"
+	"math"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
 
@@ -129,7 +130,7 @@ func limit(shape *engine.Shape, allowed []any) {
 		typ := engine.JSONTypeOf(value)
 		enum.Types |= typ
 		if number, ok := value.(json.Number); ok {
-			value, _ = engine.DecodeJSON([]byte(number)) // as the data is decoded
+			value = numberOf(number)
 		}
 		if typ.Has(engine.JSONString | engine.JSONNumber) {
 			enum.Enum = append(enum.Enum, value)
@@ -137,6 +138,15 @@ func limit(shape *engine.Shape, allowed []any) {
 	}
 	shape.Types &= enum.Types
 	shape.Enum = enumOfBoth(shape.Enum, enum.Enum)
+}
+
+// numberOf is a number as the data is decoded, and 1.0 as 1.
+func numberOf(text json.Number) any {
+	value, _ := engine.DecodeJSON([]byte(text))
+	if number, ok := value.(float64); ok && number == math.Trunc(number) && math.Abs(number) < 1<<53 {
+		return int(number)
+	}
+	return value
 }
 
 func (s *shaper) members(shape *engine.Shape, node *jsonschema.Schema) {
