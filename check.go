@@ -42,21 +42,20 @@ func check(args []string, stdout, stderr io.Writer) error {
 		return usageError{errors.New("--learned and --server are two ways to say the same; choose one")}
 	}
 	p, err := loadPlan(c.file, os.LookupEnv)
-	var problems document.Problems
-	if err != nil && !errors.As(err, &problems) {
-		if c.asJSON {
-			return reportJSON(stdout, err)
-		}
-		return err
+	if p == nil {
+		p = &plan{} // of a file that can not be read there is no more to say
 	}
-	var warnings document.Problems
-	if p != nil {
-		if warnings, err = c.warnings(p); err != nil {
-			return err
-		}
+	warnings, failed := c.warnings(p)
+	if failed != nil {
+		return failed
 	}
 	if c.asJSON {
-		return printFound(stdout, problems, warnings, c.strict)
+		problems, bad := problemsOf(err), err != nil || c.strict && len(warnings) > 0
+		return printFound(stdout, map[string]any{"ok": !bad, "problems": problems, "warnings": append(document.Problems{}, warnings...)}, bad)
+	}
+	var problems document.Problems
+	if err != nil && !errors.As(err, &problems) {
+		return err
 	}
 	if err := c.report(problems, warnings, stdout, stderr); err != nil {
 		return err
@@ -93,23 +92,25 @@ func (p *plan) summarize(stdout io.Writer) {
 	}
 }
 
-// reportJSON prints what is wrong with files for programs.
+// reportJSON prints what is wrong with files for programs; errFound is for what makes the command fail.
 func reportJSON(stdout io.Writer, err error) error {
+	problems := problemsOf(err)
+	return printFound(stdout, map[string]any{"ok": len(problems) == 0, "problems": problems}, len(problems) > 0)
+}
+
+// problemsOf are those of an error, or the error as one of no place.
+func problemsOf(err error) document.Problems {
 	problems := document.Problems{}
 	if err != nil && !errors.As(err, &problems) {
 		problems = document.Problems{{Message: err.Error()}}
 	}
-	return printFound(stdout, problems, nil, false)
+	return problems
 }
 
-// printFound prints what was found as JSON; errFound is for what makes the check fail.
-func printFound(stdout io.Writer, problems, warnings document.Problems, strict bool) error {
-	failed := len(problems) > 0 || strict && len(warnings) > 0
+func printFound(stdout io.Writer, found map[string]any, failed bool) error {
 	encoder := json.NewEncoder(stdout)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	// Appended to, so that none are a list, too.
-	found := map[string]any{"ok": !failed, "problems": append(document.Problems{}, problems...), "warnings": append(document.Problems{}, warnings...)}
 	if err := encoder.Encode(found); err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ func (c *checking) warnings(p *plan) (document.Problems, error) {
 	var learned []*httpapi.EventSchema
 	var err error
 	switch {
+	case len(p.environments) == 0: // there are no rules, or nobody could read them
 	case c.learned != "":
 		learned, err = readLearned(c.learned, p)
 	case c.server.base != "":
