@@ -189,13 +189,14 @@ func (w *inference) order(n *ast.BinaryNode, left, right inferred) {
 }
 
 func (w *inference) in(n *ast.BinaryNode, negated bool) {
-	left, right := w.value(n.Left), w.value(n.Right)
+	left := w.value(n.Left)
 	if list, ok := n.Right.(*ast.ArrayNode); ok {
 		for _, item := range list.Nodes {
 			w.equal(item, left, w.value(item), negated)
 		}
 		return
 	}
+	right := w.value(n.Right)
 	types, ok := w.knowledge.typesOf(right)
 	if !ok || right.path == "" {
 		return

@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -321,4 +322,43 @@ func TestTypesOfManyRules(t *testing.T) {
 	if n := testing.AllocsPerRun(1, func() { CheckTypes([]*File{file}, declaredOrder(engine.RestClosed)) }); n > 1000 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// Any rule that compiles can be checked; what is found has its place in the file, and the same is found again.
+func FuzzCheckTypes(f *testing.F) {
+	for _, seed := range []string{
+		`data.totl > 5`, `data.seats == "5"`, `"5" in data.tags`, `any(data.items, .price > "5")`, `(data.total ?? "x") == true`,
+		`data.currency in ["EURO"]`, `let a = data.address; a.stret == ""`, `upper(data.total) == ""`, `pick(data, "totl").totl == 5`,
+		`first(filter(data.items, .cuont > 1)).sku == 5`, `data.email + 1 == 5`, `data.items[0].price contains "a"`, `{"a": data.email}.a > 5`,
+		`coalesce(data.tags, [])[0] == 1`, `omit(data, ["total", user_id]).total`, `reduce(data.items, #acc + .price, 0)`, `1 < data.total < "a"`,
+		`data.active ? data.total : -data.email`, `sortBy(data.items, .skuu)[-1]?.sku matches "a"`, `"totl" not in data`, `get(data, "x").y`,
+	} {
+		f.Add(seed)
+	}
+	docs := slices.Repeat([]string{`{"total": 5, "tags": ["a"], "address": {"street": "a"}, "items": [{"sku": "a", "price": 2}]}`}, 30)
+	shapes := declaredOrder(engine.RestClosed)
+	shapes.Learned = learnedOrders(docs...).Learned
+	f.Fuzz(func(t *testing.T, source string) {
+		if strings.Count(source, "(") > 20 {
+			return // comparisons of three inside each other double the work of the parser
+		}
+		quoted, _ := json.Marshal(source)
+		file, err := Parse("r.yaml", fmt.Appendf(nil, `rules: [{key: a, match: name == "order", transform: {x: %s, y: x, z: "map(y, .a)"}, actions: [{identify: {user_id: y, traits: %[1]s}}]}]`, quoted))
+		if err != nil {
+			return
+		}
+		if _, err := Compile("e", []*File{file}); err != nil {
+			return
+		}
+		errors, warnings := CheckTypes([]*File{file}, shapes)
+		for _, problem := range slices.Concat(errors, warnings) {
+			if problem.Line != 1 || problem.Col < 1 || problem.Message == "" {
+				t.Errorf("%s: %+v", source, problem)
+			}
+		}
+		again, odd := CheckTypes([]*File{file}, shapes)
+		if !slices.Equal(errors, again) || !slices.Equal(warnings, odd) {
+			t.Errorf("%s: %v %v, then %v %v", source, errors, warnings, again, odd)
+		}
+	})
 }
