@@ -108,7 +108,7 @@ func (w *inference) read(node ast.Node, how manner) inferred {
 		return w.binary(n, false)
 	case *ast.ConditionalNode:
 		w.condition(n.Cond)
-		return either(w.read(n.Exp1, how), w.read(n.Exp2, how), "")
+		return unionOf(w.read(n.Exp1, how), w.read(n.Exp2, how), "")
 	case *ast.VariableDeclaratorNode:
 		return w.let(n, how)
 	case *ast.SequenceNode:
@@ -131,8 +131,8 @@ func (w *inference) read(node ast.Node, how manner) inferred {
 
 func typed(types engine.JSONTypes) inferred { return inferred{shape: &engine.Shape{Types: types}} }
 
-// either is a value that is the one or the other.
-func either(a, b inferred, path string) inferred {
+// unionOf is a value that is the one or the other.
+func unionOf(a, b inferred, path string) inferred {
 	if a.shape == nil || b.shape == nil {
 		return inferred{}
 	}
@@ -163,7 +163,7 @@ func (w *inference) let(n *ast.VariableDeclaratorNode, how manner) inferred {
 func (w *inference) list(n *ast.ArrayNode) inferred {
 	items := inferred{shape: &engine.Shape{}} // of an empty list, nothing
 	for _, node := range n.Nodes {
-		items = either(items, w.value(node), "")
+		items = unionOf(items, w.value(node), "")
 	}
 	return inferred{shape: &engine.Shape{Types: engine.JSONList, Items: items.shape}}
 }

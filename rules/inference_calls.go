@@ -110,7 +110,7 @@ func (w *inference) coalesce(arguments []ast.Node) inferred {
 	value := w.read(arguments[0], guarded)
 	path := alternative(value.path)
 	for _, argument := range arguments[1:] {
-		value = either(value, w.read(argument, guarded), path)
+		value = unionOf(value, w.read(argument, guarded), path)
 	}
 	return value
 }

@@ -59,7 +59,7 @@ func (w *inference) binary(n *ast.BinaryNode, negated bool) inferred {
 		return typed(engine.JSONBoolean)
 	case "??":
 		left, right := w.read(n.Left, guarded), w.value(n.Right)
-		return either(left, right, alternative(left.path))
+		return unionOf(left, right, alternative(left.path))
 	case "+":
 		return w.plus(n, w.value(n.Left), w.value(n.Right))
 	case "-", "*", "/", "%", "**", "^":

@@ -37,10 +37,12 @@ func CheckTypes(files []*File, shapes Shapes) (errors, warnings document.Problem
 
 // typeCheck is the check of all rules.
 type typeCheck struct {
-	known    known
-	base     *language
-	errors   document.Problems
-	warnings document.Problems
+	known known
+	// languages are those below some transforms, and nodes what was read in them: many rules have the same.
+	languages map[string]*language
+	nodes     map[codeKey]ast.Node
+	errors    document.Problems
+	warnings  document.Problems
 	// reported are all so far; an expression that a rule has twice, or two knowledges find the same of, is told once.
 	reported map[document.Problem]bool
 	// spoken are the places of what is declared wrong: what was learned adds nothing there.
@@ -49,7 +51,7 @@ type typeCheck struct {
 
 func newTypeCheck(shapes Shapes) *typeCheck {
 	return &typeCheck{
-		known: newKnown(shapes), base: newLanguage(eventPlace),
+		known: newKnown(shapes), languages: map[string]*language{}, nodes: map[codeKey]ast.Node{},
 		reported: map[document.Problem]bool{}, spoken: map[document.Problem]bool{},
 	}
 }
@@ -58,7 +60,7 @@ func (c *typeCheck) rule(r *Rule) {
 	if !c.known.mentionedIn(r.Match.Value) {
 		return // which nearly all of many rules are, and they cost no more than this
 	}
-	match, problem := c.base.parse(r.Match)
+	match, problem := c.language(nil).parse(r.Match)
 	if problem != nil {
 		return
 	}
@@ -67,7 +69,7 @@ func (c *typeCheck) rule(r *Rule) {
 	if declared == nil && learned == nil {
 		return
 	}
-	parsed, ok := parseRule(r, match, c.base)
+	parsed, ok := c.parseRule(r, match)
 	if !ok {
 		return
 	}
@@ -110,30 +112,57 @@ type parsedRule struct {
 }
 
 // parseRule reads all expressions of a rule; ok is false when one of them is wrong.
-func parseRule(r *Rule, match ast.Node, l *language) (parsed parsedRule, ok bool) {
+func (c *typeCheck) parseRule(r *Rule, match ast.Node) (parsed parsedRule, ok bool) {
 	parsed.match = parsedText{text: r.Match, node: match}
-	read := func(text document.Text, names string) bool {
-		if text.IsZero() {
-			return true
-		}
-		node, problem := l.parse(text)
-		parsed.others = append(parsed.others, parsedText{text, node, names})
-		return problem == nil
-	}
+	var transforms []string
 	for _, one := range r.Transform {
-		if !read(one.Value, one.Name.Value) {
+		node := c.node(transforms, one.Value)
+		if node == nil {
 			return parsed, false
 		}
-		l = newLanguage(eventPlace, append(slices.Clone(l.transforms), one.Name.Value)...)
+		parsed.others = append(parsed.others, parsedText{one.Value, node, one.Name.Value})
+		transforms = append(transforms, one.Name.Value)
 	}
 	for _, action := range r.Actions {
 		for _, text := range action.texts() {
-			if !read(text, "") {
+			if text.IsZero() {
+				continue
+			}
+			node := c.node(transforms, text)
+			if node == nil {
 				return parsed, false
 			}
+			parsed.others = append(parsed.others, parsedText{text: text, node: node})
 		}
 	}
 	return parsed, true
+}
+
+// maxNodes bounds the expressions that are kept for other rules.
+const maxNodes = 10_000
+
+// node is an expression below some transforms, read; nil for one that is wrong.
+func (c *typeCheck) node(transforms []string, text document.Text) ast.Node {
+	key := codeKey{strings.Join(transforms, " "), text.Value}
+	if node := c.nodes[key]; node != nil {
+		return node
+	}
+	node, problem := c.language(transforms).parse(text)
+	if problem != nil {
+		return nil
+	}
+	if len(c.nodes) < maxNodes {
+		c.nodes[key] = node
+	}
+	return node
+}
+
+func (c *typeCheck) language(transforms []string) *language {
+	key := strings.Join(transforms, " ")
+	if c.languages[key] == nil {
+		c.languages[key] = newLanguage(eventPlace, slices.Clone(transforms)...)
+	}
+	return c.languages[key]
 }
 
 // texts are the expressions of an action.
