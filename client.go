@@ -5,18 +5,28 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
 	"switchyard/adapters"
 )
 
-// client reads the management API.
-type client struct{ base string }
+// client calls the management API of a server.
+type client struct{ base, token string }
+
+// clientFlags are the flags of a command that calls a server: --server and --token.
+func clientFlags(flags *flag.FlagSet) *client {
+	c := &client{}
+	flags.StringVar(&c.base, "server", "", "the `URL` of a server's management API, such as http://127.0.0.1:8081")
+	flags.StringVar(&c.token, "token", os.Getenv("SWITCHYARD_TOKEN"), "a `token` of the management API (or SWITCHYARD_TOKEN, which other users of this machine can not see)")
+	return c
+}
 
 // eventRecord and actionRecord are as much of the API's answers as is read here.
 type eventRecord struct {
@@ -35,9 +45,18 @@ type actionRecord struct {
 }
 
 func (c client) get(ctx context.Context, path string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
+	return c.call(ctx, http.MethodGet, path, into)
+}
+
+// call makes a request without a body, and reads the answer into what is not nil. An answer that is no success is an
+// error with the server's own sentence.
+func (c client) call(ctx context.Context, method, path string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.base, "/")+path, nil)
 	if err != nil {
 		return err
+	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -49,7 +68,16 @@ func (c client) get(ctx context.Context, path string, into any) error {
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s: %s", path, response.Status, bytes.TrimSpace(body))
+		var answer struct {
+			Error struct{ Message string } `json:"error"`
+		}
+		if json.Unmarshal(body, &answer) == nil && answer.Error.Message != "" {
+			return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, answer.Error.Message)
+		}
+		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, bytes.TrimSpace(body))
+	}
+	if into == nil {
+		return nil
 	}
 	return json.Unmarshal(body, into)
 }
