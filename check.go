@@ -6,18 +6,19 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
+	"text/tabwriter"
 
 	"switchyard/rules"
 	"switchyard/rules/document"
 )
 
-const checkSynopsis = "[-c FILE] [--strict] [--learned FILE | --server URL [--token T]] [--json] [--schema[=config|=rules]]"
+const checkSynopsis = "[-c FILE] [--rules] [--strict] [--learned FILE | --server URL [--token T]] [--json] [--schema[=config|=rules]]"
 
 // checking are the flags of check.
 type checking struct {
 	file, learned  string
 	strict, asJSON bool
+	rules          bool
 	server         *client
 }
 
@@ -27,6 +28,7 @@ func check(args []string, stdout, stderr io.Writer) error {
 	flags := newFlags("check", checkSynopsis, stderr)
 	flags.StringVar(&c.file, "c", "switchyard.yaml", "the configuration `file`")
 	flags.BoolVar(&c.asJSON, "json", false, "print problems and warnings as JSON")
+	flags.BoolVar(&c.rules, "rules", false, "tell of every rule how it is found, also where there are many")
 	flags.BoolVar(&c.strict, "strict", false, "take warnings for problems")
 	flags.StringVar(&c.learned, "learned", "", "hold the rules against the fields that events had, too: a `file` with what /event-schemas of an environment answered")
 	c.server = clientFlags(flags)
@@ -51,7 +53,11 @@ func check(args []string, stdout, stderr io.Writer) error {
 	}
 	if c.asJSON {
 		problems, bad := problemsOf(err), err != nil || c.strict && len(warnings) > 0
-		return printFound(stdout, map[string]any{"ok": !bad, "problems": problems, "warnings": append(document.Problems{}, warnings...)}, bad)
+		found := map[string]any{"ok": !bad, "problems": problems, "warnings": append(document.Problems{}, warnings...)}
+		if err == nil {
+			found["rules"] = p.shares()
+		}
+		return printFound(stdout, found, bad)
 	}
 	var problems document.Problems
 	if err != nil && !errors.As(err, &problems) {
@@ -60,7 +66,7 @@ func check(args []string, stdout, stderr io.Writer) error {
 	if err := c.report(problems, warnings, stdout, stderr); err != nil {
 		return err
 	}
-	p.summarize(stdout)
+	c.summarize(p, stdout)
 	return nil
 }
 
@@ -80,16 +86,63 @@ func (c *checking) report(problems, warnings document.Problems, stdout, stderr i
 	return nil
 }
 
-// summarize says what is there of each environment.
-func (p *plan) summarize(stdout io.Writer) {
+// mostRules is how many rules of an environment are told of without --rules; of more, only those that the index does not
+// find.
+const mostRules = 30
+
+// summarize says what is there of each environment, and how its rules are found.
+func (c *checking) summarize(p *plan, stdout io.Writer) {
 	for _, e := range p.environments {
-		fmt.Fprintf(stdout, "%s: %d connection(s), %d rule(s): good\n", e.key, len(e.connections), p.sets[e.key].Len())
-		if unindexed := p.sets[e.key].Unindexed(); len(unindexed) > 0 {
-			const most = 10
-			fmt.Fprintf(stdout, "%s: %d rule(s) are evaluated on every event, for nothing of their match can be looked up: %s\n",
-				e.key, len(unindexed), shortList(unindexed, most))
+		shares := p.sets[e.key].Shares()
+		fmt.Fprintf(stdout, "%s: %d connection(s), %d rule(s): good\n", e.key, len(e.connections), len(shares))
+		all := c.rules || len(shares) <= mostRules
+		table, told, unindexed := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0), 0, 0
+		for _, share := range shares {
+			if !share.Indexed() {
+				unindexed++
+			}
+			if (all || !share.Indexed()) && (c.rules || told < mostRules) {
+				told++
+				fmt.Fprintf(table, "  %s\t%s\n", share.Rule, howFound(share))
+			}
+		}
+		_ = table.Flush() // stdout has no other way to complain either
+		if !all {
+			fmt.Fprintf(stdout, "  %d rule(s) are found by the index, %d are looked at on every event; --rules tells of all\n", len(shares)-unindexed, unindexed)
 		}
 	}
+}
+
+// howFound says how a rule is found, and how much of it is evaluated then.
+func howFound(s rules.Share) string {
+	how := "looked at on every event, for nothing of its match can be looked up"
+	if s.Indexed() {
+		how = "found by " + s.Under
+	}
+	if s.Clauses == 0 {
+		return "takes every event"
+	}
+	return fmt.Sprintf("%s; clauses: %d looked up, %d evaluated", how, s.Probed, s.Clauses-s.Probed)
+}
+
+// ruleShare is a rule's share for programs.
+type ruleShare struct {
+	Environment string `json:"environment"`
+	Rule        string `json:"rule"`
+	Indexed     bool   `json:"indexed"`
+	FoundBy     string `json:"found_by,omitempty"`
+	Clauses     int    `json:"clauses"`
+	Evaluated   int    `json:"clauses_evaluated"`
+}
+
+func (p *plan) shares() []ruleShare {
+	all := []ruleShare{}
+	for _, e := range p.environments {
+		for _, s := range p.sets[e.key].Shares() {
+			all = append(all, ruleShare{e.key, s.Rule, s.Indexed(), s.Under, s.Clauses, s.Clauses - s.Probed})
+		}
+	}
+	return all
 }
 
 // reportJSON prints what is wrong with files for programs; errFound is for what makes the command fail.
@@ -157,12 +210,4 @@ func printSchema(stdout io.Writer, which string) error {
 		err = encoder.Encode(map[string]json.RawMessage{"config": configSchema, "rules": rulesSchema})
 	}
 	return err
-}
-
-// shortList is the first few of a list.
-func shortList(items []string, most int) string {
-	if len(items) <= most {
-		return strings.Join(items, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(items[:most], ", "), len(items)-most)
 }

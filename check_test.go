@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,17 +99,45 @@ func wantProblem(t *testing.T, config, want string) {
 	}
 }
 
-func TestCheckNamesRulesThatAreEvaluatedOnEveryEvent(t *testing.T) {
+func TestCheckSaysHowRulesAreFound(t *testing.T) {
 	i := &instance{t: t, dir: t.TempDir()}
-	i.write("switchyard.yaml", sound+"    rules: [rules.yaml]\n")
+	i.write("switchyard.yaml", sound+"    rules: [rules.yaml, more.yaml]\n")
 	i.write("rules.yaml", `rules:
-  - {key: quick, match: name == "a" && lower(data.x) == "b", actions: [{identify: {user_id: user_id}}]}
-  - {key: slow, match: lower(name) == "a", actions: [{identify: {user_id: user_id}}]}
+  - {key: quick, match: name == "a" && len(data.x) > 2, actions: [{identify: {user_id: user_id}}]}
+  - {key: slow, match: len(name) > 2, actions: [{identify: {user_id: user_id}}]}
   - {key: all, actions: [{identify: {user_id: user_id}}]}
 `)
-	var stdout, stderr bytes.Buffer
-	if code := run([]string{"check", "-c", i.dir + "/switchyard.yaml"}, &stdout, &stderr); code != exitGood || !strings.Contains(stdout.String(), "2 rule(s) are evaluated on every event") || !strings.Contains(stdout.String(), ": slow, all\n") {
-		t.Errorf("exit %d: %s%s", code, &stdout, &stderr)
+	i.write("more.yaml", "rules: []\n")
+	checked := func(flags ...string) string {
+		var stdout, stderr bytes.Buffer
+		if code := run(append([]string{"check", "-c", i.dir + "/switchyard.yaml"}, flags...), &stdout, &stderr); code != exitGood {
+			t.Fatalf("exit %d: %s%s", code, &stdout, &stderr)
+		}
+		return stdout.String()
+	}
+	few := `3 rule(s): good
+  quick  found by name: "a"; clauses: 1 looked up, 1 evaluated
+  slow   looked at on every event, for nothing of its match can be looked up; clauses: 0 looked up, 1 evaluated
+  all    takes every event
+`
+	if got := checked(); !strings.HasSuffix(got, few) {
+		t.Errorf("got %s", got)
+	}
+	var more strings.Builder
+	more.WriteString("rules:\n")
+	for n := range 100 {
+		fmt.Fprintf(&more, "  - {key: r%d, match: name == \"n%d\", actions: [{identify: {user_id: user_id}}]}\n", n, n)
+	}
+	i.write("more.yaml", more.String())
+	many := "  all   takes every event\n  101 rule(s) are found by the index, 2 are looked at on every event; --rules tells of all\n"
+	if got := checked(); !strings.HasSuffix(got, many) || strings.Contains(got, "quick") {
+		t.Errorf("got %s", got)
+	}
+	if got := checked("--rules"); !strings.Contains(got, `  r99    found by name: "n99"; clauses: 1 looked up, 0 evaluated`+"\n") {
+		t.Errorf("got %s", got)
+	}
+	if got := checked("--json"); !strings.Contains(got, `"found_by": "name: \"a\"",`) {
+		t.Errorf("got %s", got)
 	}
 }
 

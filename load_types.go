@@ -16,7 +16,7 @@ func (l *loader) types(e *plannedEnvironment, sources []string) {
 	if l.plan.sets[e.key] == nil {
 		return // there is enough to complain of
 	}
-	problems, warnings := rules.CheckTypes(l.plan.written[e.key], shapes)
+	problems, warnings := l.plan.compiler.CheckTypes(l.plan.written[e.key], shapes)
 	l.problems = appendNew(l.problems, problems) // environments may share files
 	l.plan.warnings = appendNew(l.plan.warnings, warnings)
 	_ = l.plan.warnings.Err() // which sorts

@@ -19,6 +19,7 @@ type Compiler struct {
 
 	files     map[string]*File
 	compiled  map[compiledFor][]*rule
+	checked   map[checkedFor]findings
 	codes     map[codeKey]*code
 	languages map[string]*language
 }
@@ -29,6 +30,12 @@ type compiledFor struct {
 	file        *File
 }
 
+// checkedFor is a file whose types were checked, with the digest of the shapes.
+type checkedFor struct {
+	file   *File
+	shapes string
+}
+
 // codeKey is an expression with the names of the transforms that it sees.
 type codeKey struct{ transforms, text string }
 
@@ -36,7 +43,7 @@ type codeKey struct{ transforms, text string }
 func NewCompiler() *Compiler {
 	return &Compiler{
 		book: newPathBook(), files: map[string]*File{}, compiled: map[compiledFor][]*rule{}, codes: map[codeKey]*code{},
-		languages: map[string]*language{},
+		languages: map[string]*language{}, checked: map[checkedFor]findings{},
 	}
 }
 
@@ -117,6 +124,14 @@ func (c *Compiler) expression(l *language, text document.Text) (*expression, *do
 	}
 	c.codes[key] = known
 	return &expression{text: text, code: known, mentions: known.traits}, nil
+}
+
+// findings are those of a file whose types have been checked before.
+func (c *Compiler) findings(key checkedFor) (found findings, known bool) {
+	if found, known = c.checked[key]; !known && c.before != nil {
+		found, known = c.before.checked[key]
+	}
+	return found, known
 }
 
 // recall are the rules of a file that has been compiled before; nil for another.

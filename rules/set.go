@@ -43,17 +43,6 @@ func (s *Set) Environment() string { return s.environment }
 // Len is the number of rules that are enabled.
 func (s *Set) Len() int { return len(s.rules) }
 
-// Unindexed are the keys of the rules that are evaluated on every event, since nothing of their matches can be looked up.
-func (s *Set) Unindexed() []string {
-	var keys []string
-	for _, r := range s.rules {
-		if !r.match.indexed() {
-			keys = append(keys, r.key)
-		}
-	}
-	return keys
-}
-
 // Decide is what the rules ask for of one event: nil when none matches and none fails. Outcome is left open. A rule that
 // fails asks for nothing and is in Errors; the others go on. Identifies come before triggers.
 func (s *Set) Decide(event *engine.Event) *engine.Decision { return s.decide(event, nil) }

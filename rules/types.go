@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -18,6 +19,15 @@ type Shapes struct {
 	Sources []string
 }
 
+// digest is the same for shapes of the same content.
+func (s Shapes) digest() string {
+	doc, err := json.Marshal(s)
+	if err != nil {
+		return "" // a number in an enum that can not be written
+	}
+	return string(doc)
+}
+
 // CheckTypes holds the expressions of rules against the shapes of the events that they are for. A rule says by its match
 // which these are: by comparing name, or type with identify or group, which are names, too, and further by source and
 // type. A rule that does not say it is not checked, and nor is a file that does not compile.
@@ -25,15 +35,27 @@ type Shapes struct {
 // What can not be right by what is declared is an error, unless the event may come from a source that declares nothing;
 // that, and what is odd by what was learned, are warnings. Both are in the order of their places.
 func CheckTypes(files []*File, shapes Shapes) (errors, warnings document.Problems) {
-	c := newTypeCheck(shapes)
-	for _, file := range files {
-		for i := range file.Rules {
-			c.rule(&file.Rules[i])
-		}
-	}
-	_, _ = c.errors.Err(), c.warnings.Err() // which sort
-	return c.errors, c.warnings
+	return NewCompiler().CheckTypes(files, shapes)
 }
+
+// CheckTypes is the function CheckTypes, with what the Compiler knows.
+func (c *Compiler) CheckTypes(files []*File, shapes Shapes) (errors, warnings document.Problems) {
+	check, digest := newTypeCheck(shapes), shapes.digest()
+	for _, file := range files {
+		key := checkedFor{file, digest}
+		found, known := c.findings(key)
+		if !known || digest == "" {
+			found = check.file(file)
+		}
+		c.checked[key] = found
+		errors, warnings = append(errors, found.errors...), append(warnings, found.warnings...)
+	}
+	_, _ = errors.Err(), warnings.Err() // which sort
+	return errors, warnings
+}
+
+// findings are those of a file.
+type findings struct{ errors, warnings document.Problems }
 
 // typeCheck is the check of all rules.
 type typeCheck struct {
@@ -41,8 +63,7 @@ type typeCheck struct {
 	// languages are those below some transforms, and nodes what was read in them: many rules have the same.
 	languages map[string]*language
 	nodes     map[codeKey]ast.Node
-	errors    document.Problems
-	warnings  document.Problems
+	findings
 	// reported are all so far; an expression that a rule has twice, or two knowledges find the same of, is told once.
 	reported map[document.Problem]bool
 	// spoken are the places of what is declared wrong: what was learned adds nothing there.
@@ -54,6 +75,14 @@ func newTypeCheck(shapes Shapes) *typeCheck {
 		known: newKnown(shapes), languages: map[string]*language{}, nodes: map[codeKey]ast.Node{},
 		reported: map[document.Problem]bool{}, spoken: map[document.Problem]bool{},
 	}
+}
+
+func (c *typeCheck) file(file *File) findings {
+	c.findings = findings{}
+	for i := range file.Rules {
+		c.rule(&file.Rules[i])
+	}
+	return c.findings
 }
 
 func (c *typeCheck) rule(r *Rule) {
