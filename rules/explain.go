@@ -74,11 +74,7 @@ func (s *Set) Explain(event *engine.Event, most int) *Report {
 	scope := newScope(event)
 	defer scope.free()
 	x := explainer{set: s, scope: scope, language: newLanguage(eventPlace)}
-	scope.candidates = s.matcher.candidates(event, scope.candidates)
-	x.found = make([]bool, len(s.rules))
-	for _, r := range scope.candidates {
-		x.found[r.number] = true
-	}
+	x.found = s.found(scope)
 	standings := make([]standing, len(s.rules))
 	report := &Report{}
 	for i, r := range s.rules {
@@ -103,6 +99,16 @@ func (s *Set) Explain(event *engine.Event, most int) *Report {
 		report.Rules = append(report.Rules, explanation)
 	}
 	return report
+}
+
+// found reports of each rule, by its number, whether the index finds it for an event.
+func (s *Set) found(scope *scope) []bool {
+	scope.candidates = s.matcher.candidates(scope.event, scope.candidates)
+	found := make([]bool, len(s.rules))
+	for _, r := range scope.candidates {
+		found[r.number] = true
+	}
+	return found
 }
 
 // explainer answers for one event.
