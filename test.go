@@ -34,9 +34,13 @@ func testRules(args []string, stdout, stderr io.Writer) error {
 	asJSON := flags.Bool("json", false, "print the results as JSON")
 	junit := flags.String("junit", "", "write the results to a `file`, too, as JUnit XML")
 	wanted := coverageFlags(flags)
+	from := logFlags(flags)
 	named, err := parseAny(flags, args)
 	if err != nil {
 		return err
+	}
+	if from.id != "" {
+		return from.run(*file, given(flags, "c"), named, stdout, stderr)
 	}
 	names, err := regexp.Compile(*pattern)
 	if err != nil {
@@ -217,19 +221,27 @@ func (b *bench) outcome(t *rules.Test) rules.Outcome {
 			return t.Fail(rules.FailedTest, t.Source.Place(), "there is no source %q%s", t.Source.Value, nearest(t.Source.Value, sortedKeys(b.sources)))
 		}
 	}
-	events, err := source.events(t)
+	events, decisions, err := b.decide(source, t)
 	if err != nil {
 		return t.Fail(rules.FailedEvent, t.Place, "the event can not be read: %v", err)
 	}
-	decisions := make([]*engine.Decision, len(events))
 	for i, event := range events {
-		event.ID, event.Environment, event.Source = fmt.Sprintf("test-%d", i), b.environment, t.Source.Value
-		decisions[i] = b.pipeline.Decide(event)
 		if decisions[i].Outcome != engine.OutcomeInvalid {
 			b.coverage.Observe(event, decisions[i])
 		}
 	}
 	return t.Judge(decisions)
+}
+
+// decide is what the events that the source makes of a test's come to.
+func (b *bench) decide(source *testSource, t *rules.Test) ([]*engine.Event, []*engine.Decision, error) {
+	events, err := source.events(t)
+	decisions := make([]*engine.Decision, len(events))
+	for i, event := range events {
+		event.ID, event.Environment, event.Source = fmt.Sprintf("test-%d", i), b.environment, t.Source.Value
+		decisions[i] = b.pipeline.Decide(event)
+	}
+	return events, decisions, err
 }
 
 // The times of receipt of a test's event, so that a result never depends on the clock: that of the event itself, else

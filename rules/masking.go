@@ -14,6 +14,7 @@ import (
 type Masking struct {
 	data     []*Personal
 	byText   map[string]*Personal // by datumKey
+	variants map[string]*Personal // names in other letters, while they are masked
 	embedded *regexp.Regexp       // of what is masked inside of texts; nil to be made anew
 }
 
@@ -84,10 +85,29 @@ const webAt = "%40"
 
 // as is the fake in the form of a text that is the datum.
 func (p *Personal) as(text string) string {
-	if p.Kind == isMail && strings.Contains(text, webAt) {
+	switch {
+	case p.Kind == isMail && strings.Contains(text, webAt):
 		return strings.Replace(p.Fake, "@", webAt, 1)
+	case p.Kind == isName && text != p.Text && text == strings.ToUpper(text):
+		return strings.ToUpper(p.Fake)
+	case p.Kind == isName && text != p.Text && text == strings.ToLower(text):
+		return strings.ToLower(p.Fake)
 	}
 	return p.Fake
+}
+
+// noNames are words that are more often something else than a person's name in lower case.
+var noNames = keySet("test tester user demo admin guest owner member customer client account free pro team basic premium trial plan new may will mark the and for none null true false name email phone")
+
+// namesInOtherLetters adds a name in capitals, and in lower case as in an id, where it is hardly another word.
+func (m *Masking) namesInOtherLetters(p *Personal) (variants []string) {
+	for _, variant := range []string{strings.ToUpper(p.Text), strings.ToLower(p.Text)} {
+		if m.byText[variant] == nil && !noNames[variant] {
+			m.variants[variant] = p
+			variants = append(variants, variant)
+		}
+	}
+	return variants
 }
 
 func (m *Masking) add(kind, text string, at spot) {
@@ -257,6 +277,9 @@ func (m *Masking) replacer() func(text, with string) string {
 			}
 			start, end := from+at[0], from+at[1]
 			p := m.byText[datumKey(text[start:end])]
+			if p == nil {
+				p = m.variants[text[start:end]]
+			}
 			switch {
 			case p == nil || !isWhole(text, start, end):
 				_, size := firstRune(text[start:])
@@ -276,6 +299,7 @@ func (m *Masking) replacer() func(text, with string) string {
 // pattern finds any datum that is to be masked, the longest first.
 func (m *Masking) pattern() *regexp.Regexp {
 	var alternatives []string
+	m.variants = map[string]*Personal{}
 	longest := slices.Clone(m.data)
 	slices.SortStableFunc(longest, func(a, b *Personal) int { return len(b.Text) - len(a.Text) })
 	for _, p := range longest {
@@ -286,6 +310,11 @@ func (m *Masking) pattern() *regexp.Regexp {
 			alternatives = append(alternatives, "(?i:"+quoted+")")
 		default:
 			alternatives = append(alternatives, regexp.QuoteMeta(p.Text))
+		}
+		if p.Kind == isName && !p.kept && len(p.Text) >= shortestWord {
+			for _, variant := range m.namesInOtherLetters(p) {
+				alternatives = append(alternatives, regexp.QuoteMeta(variant))
+			}
 		}
 	}
 	if alternatives == nil {

@@ -29,7 +29,7 @@ func TestMasking(t *testing.T) {
 		`{"email":"Sam@acme.com","id":"sam@acme.com","key":"welcome-sam@acme.com","text":"Write to <SAM@acme.com>, or kim@acme.com."}`: `{"email":"person1@example.com","id":"person1@example.com","key":"welcome-person1@example.com","text":"Write to <person1@example.com>, or person2@example.com."}`,
 		`{"url":"https://x.com/u?e=sam%40acme.com&x=1","email":"sam@acme.com"}`:                                                        `{"email":"person1@example.com","url":"https://x.com/u?e=person1%40example.com&x=1"}`,
 		`{"sam@acme.com":{"seen":true}}`: `{"person1@example.com":{"seen":true}}`,
-		`{"firstName":"Sam","last_name":"O'Neil","name":"Sam O'Neil","text":"Sam is not Samuel"}`:                                  `{"firstName":"Alex","last_name":"Blake","name":"Alex Blake","text":"Alex is not Samuel"}`,
+		`{"firstName":"Sam","last_name":"O'Neil","name":"Sam O'Neil","text":"Sam is not Samuel","id":"sam-1","loud":"SAM"}`:        `{"firstName":"Alex","id":"alex-1","last_name":"Blake","loud":"ALEX","name":"Alex Blake","text":"Alex is not Samuel"}`,
 		`{"type":"page","name":"Home","properties":{"name":"Home","title":"Home"}}`:                                                `{"name":"Home","properties":{"name":"Home","title":"Home"},"type":"page"}`,
 		`{"type":"group","traits":{"name":"Acme","owner":{"name":"Sam"}}}`:                                                         `{"traits":{"name":"Acme","owner":{"name":"Alex"}},"type":"group"}`,
 		`{"product":{"name":"Shirt"},"context":{"app":{"name":"Shop","version":"1.2.3.4"}}}`:                                       `{"context":{"app":{"name":"Shop","version":"1.2.3.4"}},"product":{"name":"Shirt"}}`,
@@ -45,7 +45,7 @@ func TestMasking(t *testing.T) {
 		`{"api_key":"abc","accessToken":"t0","tokens_used":5,"pin":1234,"note":"use sk_live_abcdefgh1234","email_ok":"true"}`:      `{"accessToken":"masked-secret-1","api_key":"masked-secret-2","email_ok":"true","note":"use masked-secret-4","pin":1003,"tokens_used":5}`,
 		`{"type":"track","event":"Sam","userId":"u-1","anonymousId":"507f191e","properties":{"plan":"pro","user":{"name":"Sam"}}}`: `{"anonymousId":"507f191e","event":"Sam","properties":{"plan":"pro","user":{"name":"Alex"}},"type":"track","userId":"u-1"}`,
 		`{"email":"person1@example.com","cc":"2@example.co"}`:                                                                      `{"cc":"person3@example.com","email":"person4@example.com"}`,
-		`[null,true,5,"x",{"a":[]}]`:                                                                                               `[null,true,5,"x",{"a":[]}]`,
+		`[null,true,5,"x",{"a":[]}]`: `[null,true,5,"x",{"a":[]}]`,
 	} {
 		if got := maskedText(t, doc); got != want {
 			t.Errorf("%s\n is %s\nwant %s", doc, got, want)
