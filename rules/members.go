@@ -22,6 +22,7 @@ var memberFunctions = []*function{
 	define("toPairs", func(args ...any) (any, error) {
 		return entries(args[0], func(name string, value any) any { return []any{name, value} })
 	}, new(one)),
+	define("fromPairs", fromPairs, new(one)),
 }
 
 // object is the first argument of the functions on objects; nil counts as an empty one.
@@ -130,6 +131,27 @@ func rename(args ...any) (any, error) {
 		}
 	}
 	return renamed, nil
+}
+
+// fromPairs makes an object of pairs of a name and a value; of a name that is there twice the last counts.
+func fromPairs(args ...any) (any, error) {
+	pairs, err := items("fromPairs", args[0])
+	if err != nil {
+		return nil, err
+	}
+	made := make(map[string]any, len(pairs))
+	for _, one := range pairs {
+		pair, isList := asList(one)
+		if !isList || len(pair) != 2 {
+			return nil, needs("fromPairs", "pairs of a name and a value", one)
+		}
+		name, err := wordOf("fromPairs", pair[0])
+		if err != nil {
+			return nil, err
+		}
+		made[name] = pair[1]
+	}
+	return made, nil
 }
 
 // compact is an object or a list without what is nil or "" in it; so that an identify does not overwrite what is known
