@@ -78,7 +78,7 @@ func course(decisions []*engine.Decision) string {
 			parts = append(parts, "failed "+failed.Rule)
 		}
 		for _, a := range d.Actions {
-			parts = append(parts, fmt.Sprint(a.Rule, a.Index, a.Kind, a.Status, a.Reason))
+			parts = append(parts, fmt.Sprint(a.Rule, a.Index, a.Kind, a.Status))
 		}
 	}
 	return strings.Join(parts, "\n")

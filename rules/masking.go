@@ -127,12 +127,14 @@ type spot struct {
 	// value is all of the value, and path the names of the members down to here.
 	value any
 	path  []string
+	// owner is the object that has the value as a member.
+	owner map[string]any
 	// isNumber is true for a number, and isMember for the name of a member.
 	isNumber, isMember bool
 }
 
-func (s spot) below(name string) spot {
-	return spot{value: s.value, path: append(slices.Clip(s.path), name)}
+func (s spot) below(owner map[string]any, name string) spot {
+	return spot{value: s.value, path: append(slices.Clip(s.path), name), owner: owner}
 }
 func (s spot) ofNumber() spot { s.isNumber = true; return s }
 func (s spot) ofMember() spot { s.isMember = true; return s }
@@ -143,7 +145,7 @@ func (m *Masking) walk(value any, at spot, each func(text string, at spot)) {
 	case map[string]any:
 		for _, name := range sortedNames(v) {
 			each(name, at.ofMember())
-			m.walk(v[name], at.below(name), each)
+			m.walk(v[name], at.below(v, name), each)
 		}
 	case []any:
 		for _, item := range v {
@@ -196,7 +198,7 @@ func (m *Masking) mask(value any, at spot, replace func(text, with string) strin
 	case map[string]any:
 		object := make(map[string]any, len(v))
 		for name, member := range v {
-			object[m.text(name, at.ofMember(), replace)] = m.mask(member, at.below(name), replace)
+			object[m.text(name, at.ofMember(), replace)] = m.mask(member, at.below(v, name), replace)
 		}
 		return object
 	case []any:
@@ -219,8 +221,24 @@ func (m *Masking) mask(value any, at spot, replace func(text, with string) strin
 	return value
 }
 
-// shortestWord is the shortest that is looked for where nothing says that it is a datum.
-const shortestWord = 3
+// The shortest that are looked for where nothing says that they are data.
+const (
+	shortestWord   = 3
+	shortestSecret = 8
+)
+
+// spreads reports a datum that is itself wherever it stands: a city is not in the name of a time zone.
+func (p *Personal) spreads() bool {
+	switch p.Kind {
+	case isMail, isPhone, isIP, isCard:
+		return true
+	case isName, isStreet:
+		return len(p.Text) >= shortestWord
+	case isSecret:
+		return len(p.Text) >= shortestSecret
+	}
+	return false
+}
 
 func (m *Masking) text(text string, at spot, replace func(text, with string) string) string {
 	p := m.byText[datumKey(text)]
@@ -241,8 +259,6 @@ func (m *Masking) text(text string, at spot, replace func(text, with string) str
 		return p.as(text)
 	case at.isLiteral() && !hasMail(text):
 		return text
-	case p != nil && len(text) >= shortestWord:
-		return p.Fake
 	}
 	return m.withoutMail(replace(text, ""))
 }
@@ -304,14 +320,15 @@ func (m *Masking) pattern() *regexp.Regexp {
 	slices.SortStableFunc(longest, func(a, b *Personal) int { return len(b.Text) - len(a.Text) })
 	for _, p := range longest {
 		switch {
-		case p.kept || len(p.Text) < shortestWord || p.Kind == isPosition:
+		case p.kept || !p.spreads():
+			continue
 		case p.Kind == isMail:
 			quoted := strings.ReplaceAll(regexp.QuoteMeta(datumKey(p.Text)), "@", "(?:@|"+webAt+")")
 			alternatives = append(alternatives, "(?i:"+quoted+")")
 		default:
 			alternatives = append(alternatives, regexp.QuoteMeta(p.Text))
 		}
-		if p.Kind == isName && !p.kept && len(p.Text) >= shortestWord {
+		if p.Kind == isName {
 			for _, variant := range m.namesInOtherLetters(p) {
 				alternatives = append(alternatives, regexp.QuoteMeta(variant))
 			}

@@ -16,6 +16,7 @@ import (
 // The names of members that hold personal data, as plainName writes them.
 var (
 	nameKeys     = keySet("name fullname firstname lastname givenname familyname middlename surname displayname nickname username login realname contactname")
+	nameParts    = keySet("first last given family middle") // of an object that is a name
 	phoneKeys    = keySet("phone phonenumber mobile mobilephone mobilenumber tel telephone cell cellphone fax msisdn whatsapp")
 	streetKeys   = keySet("address address1 address2 addressline1 addressline2 line1 line2 street streetaddress streetname housenumber formattedaddress fulladdress")
 	cityKeys     = keySet("city town village suburb")
@@ -32,7 +33,10 @@ var (
 )
 
 // things are what has a name and is no person, as the members that hold it are called.
-var things = keySet("app os library network campaign page screen product products item items plan plans company companies organization organisation org account workspace team group project event events file device browser timezone location feature features integration category brand store shop course template workflow rule source environment tenant metadata object sync invoice order subscription experiment variant")
+var things = keySet("app os library network campaign page screen product products item items plan plans company companies organization organisation org account workspace team group project event events file browser timezone location feature features integration category brand store shop course template workflow rule source environment tenant metadata object sync invoice order subscription experiment variant")
+
+// ofProducts are members that things to buy have beside their names.
+var ofProducts = keySet("sku price productid quantity brand variant")
 
 func keySet(names string) map[string]bool {
 	set := map[string]bool{}
@@ -55,8 +59,25 @@ func plainKeyName(name string) string {
 // literals are members of a message or of an expectation that say what it is, and not who.
 var literalMembers = keySet("type event rule trigger workflow skipped category channel version object operation")
 
+// settings are no personal data, and may look like some.
+var settings = keySet("timezone tz zone locale language lang country countrycode currency")
+
+// key is the name of the member, and parent that of the object or list which has it; "" for none.
+func (s spot) key() string    { return s.above(1) }
+func (s spot) parent() string { return s.above(2) }
+
+func (s spot) above(levels int) string {
+	if len(s.path) < levels {
+		return ""
+	}
+	return plainKeyName(s.path[len(s.path)-levels])
+}
+
 // isLiteral reports one of them, or the name of a page.
 func (s spot) isLiteral() bool {
+	if settings[s.key()] {
+		return true
+	}
 	if len(s.path) != 1 {
 		return false
 	}
@@ -77,7 +98,7 @@ func (s spot) kind(text string) string {
 	if text == "" || len(s.path) == 0 || s.isMember || s.isLiteral() {
 		return ""
 	}
-	key := plainKeyName(s.path[len(s.path)-1])
+	key := s.key()
 	if s.isNumber {
 		return kindOfNumber(key, text)
 	}
@@ -94,7 +115,7 @@ func (s spot) kind(text string) string {
 		return isAgent
 	case birthdayKeys[key]:
 		return isBirthday
-	case nameKeys[key] && s.ofPerson():
+	case nameKeys[key] && s.ofPerson() || nameParts[key] && nameKeys[s.parent()]:
 		return isName
 	case isCardNumber(text):
 		return isCard
@@ -112,7 +133,7 @@ func (s spot) kind(text string) string {
 
 // isVersion reports a member that has the number of a version, which can look like an IP address.
 func (s spot) isVersion() bool {
-	return len(s.path) > 0 && containsAny(plainKeyName(s.path[len(s.path)-1]), versionParts)
+	return containsAny(s.key(), versionParts)
 }
 
 func kindOfNumber(key, literal string) string {
@@ -164,16 +185,14 @@ func isMailMember(path string) bool {
 
 // ofPerson reports that what has the name here is a person, as far as the members around it tell.
 func (s spot) ofPerson() bool {
-	key := plainKeyName(s.path[len(s.path)-1])
-	if key != "name" && key != "displayname" {
+	if key := s.key(); key != "name" && key != "displayname" {
 		return true
 	}
-	parent := ""
-	if len(s.path) > 1 {
-		parent = plainKeyName(s.path[len(s.path)-2])
-	}
+	parent := s.parent()
 	switch kind := s.messageType(); {
 	case things[parent]:
+		return false
+	case slices.ContainsFunc(sortedNames(s.owner), func(name string) bool { return ofProducts[plainKeyName(name)] }):
 		return false
 	case parent == "properties" && (kind == engine.TypePage || kind == engine.TypeScreen):
 		return false
