@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 
@@ -21,10 +22,15 @@ type Logged struct {
 func LoggedOf(event *engine.Event) Logged {
 	row := Logged{Original: event.Original, Fields: event.Data, Identifier: "id"}
 	_ = json.Unmarshal(event.Context, &row.Context) // what can not be read is left out
-	if event.Data == nil || event.Type == engine.TypeDelete || event.Type == engine.TypeIdentify {
+	columns := ColumnsOf(event.Original)
+	switch {
+	case event.Data == nil || columns.has(event.Data):
 		row.Fields = event.Original // of a user's data the id is taken away
+	case event.Type == engine.TypeIdentify:
+		data := ColumnsOf(event.Data).without(row.Identifier)
+		row.Fields = append(appendColumn(data[:len(data)-1], row.Identifier, encode(event.UserID)), '}')
 	}
-	columns := ColumnsOf(row.Fields)
+	columns = ColumnsOf(row.Fields)
 	for _, name := range columns.names {
 		if id, ok := spec.ID(columns.Value(name)); ok && id != "" && id == event.UserID {
 			row.Identifier = name
@@ -32,6 +38,16 @@ func LoggedOf(event *engine.Event) Logged {
 		}
 	}
 	return row
+}
+
+// has reports that every column of a row is among these.
+func (c Columns) has(row json.RawMessage) bool {
+	for name, value := range ColumnsOf(row).values {
+		if !bytes.Equal(c.values[name], value) {
+			return false
+		}
+	}
+	return true
 }
 
 // Samples are those that a person would write of the row, the simplest first.
