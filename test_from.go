@@ -182,7 +182,7 @@ func (f *fromLog) fetch(ctx context.Context) error {
 }
 
 // testMembers is the order of a test's members, and of those of the events in it.
-var testMembers = strings.Fields(`name source headers type event expect rule identify trigger id userId anonymousId groupId previousId user_id
+var testMembers = strings.Fields(`type id name source headers event expect rule identify trigger userId anonymousId groupId previousId user_id
 	object rows recipients actor properties traits data tenant cancellation_key skipped context messageId timestamp originalTimestamp sentAt`)
 
 // test is the test as values of JSON.
