@@ -36,8 +36,8 @@ fuzz:
 		exit 1; \
 	done
 
-bench: redis ## one table: ingest against a no-op handler, decode, match, act
-	SWITCHYARD_BENCH=1 $(GO) test -count 1 -run TestBenchTable -v . | grep -vE '^(===|---|PASS|ok)'
+bench: redis ## tables of one run: ingest against a no-op handler, decode, match, act; matching by the number of rules
+	SWITCHYARD_BENCH=1 $(GO) test -count 1 -timeout 20m -p 1 -run TestBenchTable -v . ./rules | grep -vE '^(===|---|PASS|ok)'
 
 # The tests run against a real redis-server besides the embedded one.
 redis:

@@ -23,6 +23,7 @@ import (
 // plan is a configuration with everything fallible done: parsed, checked, compiled. Making one touches nothing live.
 type plan struct {
 	config       *config
+	compiler     *rules.Compiler
 	environments []*plannedEnvironment
 	sets         map[string]*rules.Set
 	// written are the rule files of each environment, with their tests.
@@ -62,6 +63,11 @@ type loader struct {
 // loadPlan reads and compiles a configuration file and its rules. The error is document.Problems when the files are
 // wrong.
 func loadPlan(file string, lookup document.Lookup) (*plan, error) {
+	return reloadPlan(file, lookup, rules.NewCompiler())
+}
+
+// reloadPlan is loadPlan with a compiler that may know some of the rules.
+func reloadPlan(file string, lookup document.Lookup, compiler *rules.Compiler) (*plan, error) {
 	source, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("the configuration can not be read: %w", err)
@@ -75,10 +81,11 @@ func loadPlan(file string, lookup document.Lookup) (*plan, error) {
 		return nil, err
 	}
 	cfg.withDefaults()
-	l := &loader{dir: filepath.Dir(file), schemas: map[string]*schema.Schema{}, plan: &plan{config: cfg, sets: map[string]*rules.Set{}, written: map[string][]*rules.File{}, files: []string{file}}}
+	l := &loader{dir: filepath.Dir(file), schemas: map[string]*schema.Schema{}, plan: &plan{config: cfg, compiler: compiler, sets: map[string]*rules.Set{}, written: map[string][]*rules.File{}, files: []string{file}}}
 	l.listeners()
 	l.sources()
 	l.environments()
+	compiler.Settle()
 	l.plan.made = l.plan.fingerprint()
 	return l.plan, l.problems.Err()
 }
@@ -210,10 +217,10 @@ func (l *loader) rules(e *environmentConfig) {
 		}
 	}
 	l.plan.files = append(l.plan.files, paths...)
-	files, err := rules.LoadFiles(paths)
+	files, err := l.plan.compiler.Load(paths)
 	if err == nil {
 		l.plan.written[e.Key] = files
-		l.plan.sets[e.Key], err = rules.Compile(e.Key, files)
+		l.plan.sets[e.Key], err = l.plan.compiler.Compile(e.Key, files)
 	}
 	l.add(err)
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"switchyard/rules"
 	"switchyard/rules/document"
 )
 
@@ -44,11 +45,13 @@ func serve(args []string, _, stderr io.Writer) error {
 
 // runServer serves until ctx ends. Started, when given, is called once the server answers.
 func runServer(ctx context.Context, options serving, logger *slog.Logger, started func(*server)) error {
+	compiler := rules.NewCompiler()
 	load := func() (*plan, error) {
-		p, err := loadPlan(options.file, os.LookupEnv)
+		p, err := reloadPlan(options.file, os.LookupEnv, compiler.Next())
 		if err != nil {
 			return nil, err
 		}
+		compiler = p.compiler
 		override(&p.config.Redis.Value, options.redis)
 		override(&p.config.Listen.Value, options.listen)
 		override(&p.config.AdminListen.Value, options.adminListen)

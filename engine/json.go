@@ -2,8 +2,10 @@ package engine
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
 )
@@ -33,29 +35,114 @@ type JSONError struct {
 
 func (e *JSONError) Error() string { return fmt.Sprintf("%s at byte %d", e.Message, e.Offset) }
 
-// MembersOf calls fn for each member of the object in doc, in order, repeated keys included. Everything up to and
-// including value has been checked when fn is called; value is a span of doc, and key, without its escapes, is lent until
-// fn returns. It returns a *JSONError, or fn's error.
-func MembersOf(doc []byte, limits JSONLimits, fn func(key []byte, value json.RawMessage) error) error {
-	s := scanner{doc: doc, limits: limits}
-	s.space()
-	if s.peek() != '{' {
-		return s.fail("malformed_json", "a JSON object was expected")
+// Members goes through the members of an object while it is checked. It allocates nothing, except for names with escapes.
+type Members struct {
+	s scanner
+	// inside is true after a member.
+	inside, done bool
+	err          error
+}
+
+// ReadObject begins before the first member of the object in doc.
+func ReadObject(doc []byte, limits JSONLimits) Members {
+	m := Members{s: scanner{doc: doc, limits: limits}}
+	m.s.space()
+	if m.s.peek() != '{' {
+		m.err = m.s.fail("malformed_json", "a JSON object was expected")
+	} else if m.err = m.s.enter(1); m.err == nil {
+		m.s.at++
+		m.s.space()
+		m.done = m.s.closes('}')
 	}
-	err := s.object(1, func(name []byte) error {
-		value, err := s.span(1)
-		if err != nil {
+	m.end()
+	return m
+}
+
+// Next is the next member, in order, repeated names included: its name without escapes, and its value as a span of doc.
+// Everything up to and including the value has been checked.
+func (m *Members) Next() (name []byte, value json.RawMessage, ok bool) {
+	if m.inside && m.err == nil {
+		m.done, m.err = m.s.next('}', "a comma or }")
+		m.end()
+	}
+	if m.done || m.err != nil {
+		return nil, nil, false
+	}
+	m.inside = true
+	name, value, m.err = m.s.member()
+	if m.s.escaped && bytes.IndexByte(name, '\\') >= 0 {
+		name = []byte(unquote(name))
+	}
+	return name, value, m.err == nil
+}
+
+// LookFor has Spotted tell of a name; it is called before the first Next.
+func (m *Members) LookFor(name string) { m.s.sought = name }
+
+// Spotted reports whether an object inside the object may have a member of the name that was looked for: looking out for
+// it costs less than looking for it afterwards.
+func (m *Members) Spotted() bool { return m.s.spotted || m.s.escaped }
+
+// end looks at what comes after the object.
+func (m *Members) end() {
+	if m.done && m.err == nil {
+		m.err = m.s.end()
+		m.inside = false
+	}
+}
+
+// Err is a *JSONError once Next has come upon one.
+func (m *Members) Err() error { return m.err }
+
+// member checks a member's name and value.
+func (s *scanner) member() (name []byte, value json.RawMessage, err error) {
+	if name, err = s.name(); err == nil {
+		value, err = s.span(1)
+	}
+	return name, value, err
+}
+
+// name steps over a member's name, as written, and its colon.
+func (s *scanner) name() ([]byte, error) {
+	if s.peek() != '"' {
+		return nil, s.unexpected("a member name in double quotes")
+	}
+	start := s.at + 1
+	if err := s.str(); err != nil {
+		return nil, err
+	}
+	name := s.doc[start : s.at-1]
+	if s.peek() != ':' {
+		if s.space(); s.peek() != ':' {
+			return nil, s.unexpected("a colon")
+		}
+	}
+	s.at++
+	s.space()
+	return name, nil
+}
+
+// closes steps over the closing byte of an empty container.
+func (s *scanner) closes(closing byte) bool {
+	if s.peek() != closing {
+		return false
+	}
+	s.at++
+	return true
+}
+
+// MembersOf calls fn for each member of the object in doc, as Members has them. It returns a *JSONError, or fn's error.
+func MembersOf(doc []byte, limits JSONLimits, fn func(name []byte, value json.RawMessage) error) error {
+	members := ReadObject(doc, limits)
+	for {
+		name, value, ok := members.Next()
+		if !ok {
+			return members.Err()
+		}
+		if err := fn(name, value); err != nil {
 			return err
 		}
-		if bytes.IndexByte(name, '\\') >= 0 {
-			name = []byte(unquote(name))
-		}
-		return fn(name, value)
-	})
-	if err != nil {
-		return err
 	}
-	return s.end()
 }
 
 // ElementsOf calls fn for each element of the array in doc, as MembersOf does for an object.
@@ -100,6 +187,11 @@ type scanner struct {
 	at     int
 	values int
 	limits JSONLimits
+	// escaped is true once there was an escape.
+	escaped bool
+	// sought is a name to look out for, and spotted whether a member below the outermost object had it.
+	sought  string
+	spotted bool
 }
 
 func (s *scanner) fail(code, message string) error {
@@ -121,6 +213,12 @@ func (s *scanner) peek() byte {
 }
 
 func (s *scanner) space() {
+	if s.at < len(s.doc) && s.doc[s.at] <= ' ' { // seldom, and so this much is inlined
+		s.spaces()
+	}
+}
+
+func (s *scanner) spaces() {
 	for s.at < len(s.doc) {
 		switch s.doc[s.at] {
 		case ' ', '\t', '\n', '\r':
@@ -141,13 +239,17 @@ func (s *scanner) end() error {
 
 // enter counts one value and, for a container, its depth.
 func (s *scanner) enter(depth int) error {
-	if s.values++; s.values > s.limits.Values {
+	if s.values++; s.values <= s.limits.Values && depth <= s.limits.Depth {
+		return nil
+	}
+	return s.exceeded()
+}
+
+func (s *scanner) exceeded() error {
+	if s.values > s.limits.Values {
 		return s.fail("too_many_values", fmt.Sprintf("more than %d JSON values", s.limits.Values))
 	}
-	if depth > s.limits.Depth {
-		return s.fail("too_deep", fmt.Sprintf("JSON nested deeper than %d levels", s.limits.Depth))
-	}
-	return nil
+	return s.fail("too_deep", fmt.Sprintf("JSON nested deeper than %d levels", s.limits.Depth))
 }
 
 // value checks one value; depth is that of the container around it.
@@ -183,26 +285,23 @@ func (s *scanner) object(depth int, each func(name []byte) error) error {
 	}
 	s.at++
 	s.space()
-	if s.peek() == '}' {
-		s.at++
+	if s.closes('}') {
 		return nil
 	}
 	for {
-		if s.peek() != '"' {
-			return s.unexpected("a member name in double quotes")
-		}
-		start := s.at + 1
-		if err := s.str(); err != nil {
+		name, err := s.name()
+		if err != nil {
 			return err
 		}
-		name := s.doc[start : s.at-1]
-		s.space()
-		if s.peek() != ':' {
-			return s.unexpected("a colon")
+		if string(name) == s.sought {
+			s.spotted = true
 		}
-		s.at++
-		s.space()
-		if err := s.step(depth, name, each); err != nil {
+		if each != nil {
+			err = each(name)
+		} else {
+			err = s.value(depth)
+		}
+		if err != nil {
 			return err
 		}
 		if done, err := s.next('}', "a comma or }"); done || err != nil {
@@ -218,12 +317,11 @@ func (s *scanner) array(depth int, each func(name []byte) error) error {
 	}
 	s.at++
 	s.space()
-	if s.peek() == ']' {
-		s.at++
+	if s.closes(']') {
 		return nil
 	}
 	for {
-		if err := s.step(depth, nil, each); err != nil {
+		if err := s.step(depth, each); err != nil {
 			return err
 		}
 		if done, err := s.next(']', "a comma or ]"); done || err != nil {
@@ -232,11 +330,11 @@ func (s *scanner) array(depth int, each func(name []byte) error) error {
 	}
 }
 
-func (s *scanner) step(depth int, name []byte, each func([]byte) error) error {
+func (s *scanner) step(depth int, each func([]byte) error) error {
 	if each == nil {
 		return s.value(depth)
 	}
-	return each(name)
+	return each(nil)
 }
 
 // span checks one value and returns its bytes.
@@ -250,8 +348,12 @@ func (s *scanner) span(depth int) (json.RawMessage, error) {
 
 // next steps over a comma, or over the closing byte and reports true.
 func (s *scanner) next(closing byte, wanted string) (bool, error) {
-	s.space()
-	switch s.peek() {
+	c := s.peek()
+	if c <= ' ' {
+		s.space()
+		c = s.peek()
+	}
+	switch c {
 	case ',':
 		s.at++
 		s.space()
@@ -314,35 +416,72 @@ var plain = func() (table [256]bool) {
 	return table
 }()
 
-// str checks a string, from its opening quote to past its closing one.
+// Eight bytes in one word, all the same: what is done to a word is done to each of its bytes.
+const (
+	ones   = 0x0101010101010101
+	tops   = 0x80 * ones
+	quotes = '"' * ones
+	slants = '\\' * ones
+	blanks = ' ' * ones
+)
+
+// special has the top bit of the first byte set that is not plain, and perhaps of bytes after it: the borrow of a
+// subtraction goes no other way.
+func special(word uint64) uint64 {
+	quote, slant := word^quotes, word^slants
+	return ((word-blanks)&^word | (quote-ones)&^quote | (slant-ones)&^slant | word) & tops
+}
+
+// str checks a string, from its opening quote to past its closing one. Most of an event is the inside of strings, which
+// is read eight bytes at a time: a 1.3 KB track then takes two thirds of the time that it takes byte by byte.
 func (s *scanner) str() error {
-	s.at++
-	for s.at < len(s.doc) {
-		c := s.doc[s.at]
-		switch {
-		case plain[c]:
-			s.at++
-		case c == '"':
-			s.at++
-			return nil
-		case c == '\\':
-			if err := s.escape(); err != nil {
-				return err
+	doc, at := s.doc, s.at+1
+	for at < len(doc) {
+		if at+8 <= len(doc) {
+			found := special(binary.LittleEndian.Uint64(doc[at:]))
+			if found == 0 {
+				at += 8
+				continue
 			}
-		case c < 0x20:
-			return s.fail("malformed_json", fmt.Sprintf("a control character (0x%02x) in a string must be escaped", c))
-		default:
-			r, size := utf8.DecodeRune(s.doc[s.at:])
-			if r == utf8.RuneError && size == 1 {
-				return s.fail("invalid_utf8", "a string is not valid UTF-8")
-			}
-			s.at += size
+			at += bits.TrailingZeros64(found) / 8
 		}
+		c := doc[at]
+		if c == '"' {
+			s.at = at + 1
+			return nil
+		}
+		if plain[c] { // near the end
+			at++
+			continue
+		}
+		s.at = at
+		if err := s.unplain(c); err != nil {
+			return err
+		}
+		at = s.at
 	}
+	s.at = len(doc)
 	return s.unexpected("a closing quote")
 }
 
+// unplain steps over an escape, or over a character that is not ASCII.
+func (s *scanner) unplain(c byte) error {
+	switch {
+	case c == '\\':
+		return s.escape()
+	case c < 0x20:
+		return s.fail("malformed_json", fmt.Sprintf("a control character (0x%02x) in a string must be escaped", c))
+	}
+	r, size := utf8.DecodeRune(s.doc[s.at:])
+	if r == utf8.RuneError && size == 1 {
+		return s.fail("invalid_utf8", "a string is not valid UTF-8")
+	}
+	s.at += size
+	return nil
+}
+
 func (s *scanner) escape() error {
+	s.escaped = true
 	s.at++
 	switch s.peek() {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':

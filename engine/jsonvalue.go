@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // StringOf is the text of a checked JSON string; ok is false for any other value.
@@ -14,6 +16,18 @@ func StringOf(value json.RawMessage) (text string, ok bool) {
 		return "", false
 	}
 	return unquote(value[1 : len(value)-1]), true
+}
+
+// LentString is StringOf without a copy: the text shares the memory of value, unless it has escapes.
+func LentString(value json.RawMessage) (text string, ok bool) {
+	if len(value) < 2 || value[0] != '"' {
+		return "", false
+	}
+	inside := value[1 : len(value)-1]
+	if bytes.IndexByte(inside, '\\') >= 0 {
+		return unquote(inside), true
+	}
+	return unsafe.String(unsafe.SliceData(inside), len(inside)), true
 }
 
 // DecodeJSON builds Go values of one document: map[string]any, []any, string, bool, nil, and for numbers int when it
@@ -65,15 +79,21 @@ func (s *scanner) decode(depth int) (any, error) {
 	}
 }
 
+// NumberOf is the value of a checked JSON number, as DecodeJSON has it.
+func NumberOf(number []byte) any { return numberOf(string(number)) }
+
 func numberOf(text string) any {
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && text != "-0" {
-		return int(n)
-	}
-	if n, err := strconv.ParseUint(text, 10, 64); err == nil {
-		return n
+	whole := wholeNumber(text)
+	if whole && text != "-0" { // strconv makes an error of anything else, at the price of its text
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return int(n)
+		}
+		if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+			return n
+		}
 	}
 	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.Abs(f) >= 1<<53 && wholeNumber(text) {
+	if err != nil || whole && math.Abs(f) >= 1<<53 {
 		return json.Number(text)
 	}
 	return f

@@ -60,7 +60,7 @@ func TestBook(t *testing.T) {
 	}
 	check("good", 3, 3, 0)
 	check("bad", 3, 0, 3)
-	check("never", 3, 0, 0)
+	check("never", 0, 0, 0)
 	check("page", 0, 0, 0)
 
 	// A reload keeps the counts of what it keeps.

@@ -166,7 +166,8 @@ func literalsOf(node ast.Node) (values []any, ok bool) {
 // pathsIn are the values of the event that an expression mentions, the first few.
 func pathsIn(node ast.Node) []ast.Node {
 	found := paths{inside: map[ast.Node]bool{}}
-	if _, ok := valueAt(node); ok {
+	book := newPathBook()
+	if book.valueAt(node) != nil {
 		return []ast.Node{node}
 	}
 	ast.Walk(&node, &found)
@@ -187,7 +188,7 @@ type paths struct {
 
 // Visit implements ast.Visitor; children come first.
 func (p *paths) Visit(node *ast.Node) {
-	if _, ok := pathOf(*node); !ok {
+	if _, _, ok := memberPath(*node, nil); !ok {
 		return
 	}
 	p.nodes = append(p.nodes, *node)

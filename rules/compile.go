@@ -15,23 +15,33 @@ import (
 // Compile makes the rules of one environment into a Set, in the order of the files. The error is document.Problems:
 // everything that is wrong with any of them.
 func Compile(environment string, files []*File) (*Set, error) {
-	c := &compilation{environment: environment, base: newLanguage(eventPlace), places: map[string]document.Place{}}
+	return NewCompiler().Compile(environment, files)
+}
+
+// Compile is the function Compile, with what the Compiler knows.
+func (c *Compiler) Compile(environment string, files []*File) (*Set, error) {
+	work := &compilation{Compiler: c, environment: environment, base: c.language(), places: map[string]document.Place{}}
+	var rules []*rule
 	for _, file := range files {
 		for i := range file.Rules {
-			c.rule(&file.Rules[i])
+			if compiled := work.rule(&file.Rules[i]); compiled.enabled {
+				rules = append(rules, compiled)
+			}
 		}
 	}
-	if err := c.problems.Err(); err != nil {
+	if err := work.problems.Err(); err != nil {
 		return nil, err
 	}
-	return newSet(environment, c.rules), nil
+	set := newSet(environment, rules, c.book)
+	c.used += set.tree.paths
+	return set, nil
 }
 
 type compilation struct {
+	*Compiler
 	environment string
 	base        *language
 	places      map[string]document.Place // of the keys so far
-	rules       []*rule
 	problems    document.Problems
 }
 
@@ -47,20 +57,30 @@ func (c *compilation) wrong(place document.Place, format string, args ...any) {
 
 var ruleKey = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 
-func (c *compilation) rule(written *Rule) {
+// rule compiles one, unless it has not changed.
+func (c *compilation) rule(written *Rule) *rule {
 	c.key(written.Key)
-	compiled := &rule{environment: c.environment, key: written.Key.Value}
+	key := compiledFor{c.environment, written}
+	compiled := c.recall(key)
+	if compiled == nil {
+		compiled = c.compiled(written)
+	}
+	c.rules[key] = compiled
+	return compiled
+}
+
+func (c *compilation) compiled(written *Rule) *rule {
+	compiled := &rule{environment: c.environment, key: written.Key.Value, enabled: written.Enabled == nil || *written.Enabled}
 	var problem *document.Problem
-	compiled.match, problem = c.base.match(written.Match)
+	compiled.match, problem = c.base.match(written.Match, c.book)
 	c.report(problem)
 	language := c.transforms(compiled, written.Transform)
 	for i := range written.Actions {
 		c.action(compiled, language, &written.Actions[i])
 	}
 	compiled.info = describe(written, compiled)
-	if written.Enabled == nil || *written.Enabled {
-		c.rules = append(c.rules, compiled)
-	}
+	compiled.mentions = nil // only for the compilation
+	return compiled
 }
 
 func (c *compilation) key(key document.Text) {
@@ -82,19 +102,19 @@ func (c *compilation) transforms(compiled *rule, written document.Ordered[docume
 	language := c.base
 	visible := map[string][]string{} // the reserved traits that each mentions
 	for _, one := range written {
-		value, problem := language.compile(one.Value)
+		value, problem := c.expression(language, one.Value)
 		c.report(problem)
 		if wrong := c.transformName(one.Name.Value); wrong != "" {
 			c.wrong(one.Name.Place(), "%s", wrong)
 			continue
 		}
 		if problem != nil {
-			value = new(expression) // so that what uses it is checked too
+			value = &expression{code: new(code)} // so that what uses it is checked too
 		}
 		value.inherit(visible)
 		visible[one.Name.Value] = value.mentions
 		compiled.transforms = append(compiled.transforms, transform{one.Name.Value, value})
-		language = newLanguage(eventPlace, append(slices.Clone(language.transforms), one.Name.Value)...)
+		language = c.language(append(slices.Clone(language.transforms), one.Name.Value)...)
 	}
 	compiled.mentions = visible
 	return language
@@ -155,7 +175,7 @@ func (c *compilation) field(one *action, compiled *rule, language *language, nam
 		return nil
 	}
 	one.note(name, text.Value)
-	compiledText, problem := language.compile(text)
+	compiledText, problem := c.expression(language, text)
 	c.report(problem)
 	if problem != nil {
 		return nil

@@ -1,11 +1,9 @@
 package rules
 
 import (
-	"slices"
-
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/vm"
 
-	"switchyard/engine"
 	"switchyard/rules/document"
 )
 
@@ -14,41 +12,51 @@ import (
 // && goes from left to right as usual.
 type match struct {
 	// text is the condition as written, of which Set.Explain makes what it needs when it is asked.
-	text document.Text
-	// tests are the parts that compare one text of the event with literals; they need no machine, and the index knows
-	// them.
-	tests []fieldTest
-	// conditions are the other parts.
-	conditions []*expression
-	// groups are what the parts offer to the index, one each at the most.
+	text  document.Text
+	parts []conjunct
+	// groups are what the parts offer to the index.
 	groups []group
 }
 
-// fieldTest is name == "literal", or name in ["literal", …].
-type fieldTest struct {
-	field  int // of eventNames
-	values []string
+// conjunct is one part of a match.
+type conjunct struct {
+	probe
+	// value is what the part reads; nil for one that compares a text of the event with literals. Its program is there when
+	// the probe does not know the part, and else made when the probe is unsure for the first time, which is seldom: a
+	// hundred thousand programs that are never run would take most of the memory.
+	value *expression
 }
 
-func (t *fieldTest) holds(event *engine.Event) bool {
-	return slices.Contains(t.values, eventNames[t.field].text(event))
-}
-
-// possible reports whether the event passes the tests.
-func (m *match) possible(event *engine.Event) bool {
-	for i := range m.tests {
-		if !m.tests[i].holds(event) {
-			return false
+// probe is no when a part is false, as far as probes can tell, and yes when all are true.
+func (m *match) probe(n *notes) answer {
+	all := yes
+	for i := range m.parts {
+		switch m.parts[i].ask(n) {
+		case no:
+			return no
+		case unsure:
+			all = unsure
 		}
 	}
-	return true
+	return all
 }
 
-// holds evaluates the other parts. An error counts only when no part is false.
+// holds evaluates the match. An error counts only when no part is false.
 func (m *match) holds(s *scope) (bool, error) {
+	if known := m.probe(&s.notes); known != unsure {
+		return known == yes, nil
+	}
+	return m.evaluate(s)
+}
+
+// evaluate asks the expressions of a match for what its probe is unsure of.
+func (m *match) evaluate(s *scope) (bool, error) {
 	var failed error
-	for _, condition := range m.conditions {
-		met, err := condition.holds(s)
+	for i := range m.parts {
+		if m.parts[i].ask(&s.notes) == yes {
+			continue
+		}
+		met, err := m.evaluatePart(i, s)
 		switch {
 		case err != nil:
 			if failed == nil {
@@ -61,8 +69,32 @@ func (m *match) holds(s *scope) (bool, error) {
 	return failed == nil, failed
 }
 
+// evaluatePart has the expression of a part tell.
+func (m *match) evaluatePart(i int, s *scope) (bool, error) {
+	value := m.parts[i].value
+	value.late.Do(func() {
+		if value.program == nil {
+			value.program, value.broken = programOf(m.text, i)
+		}
+	})
+	if value.broken != nil {
+		return false, *value.broken
+	}
+	return value.holds(s)
+}
+
+// programOf compiles one part of a match that has been checked.
+func programOf(text document.Text, i int) (*vm.Program, *document.Problem) {
+	l := newLanguage(eventPlace)
+	node, problem := l.parse(text)
+	if problem != nil {
+		return nil, problem
+	}
+	return l.program(text, conjuncts(node, nil)[i])
+}
+
 // match compiles a rule's condition; a text that the file does not have matches everything.
-func (l *language) match(text document.Text) (m match, problem *document.Problem) {
+func (l *language) match(text document.Text, book *pathBook) (m match, problem *document.Problem) {
 	if text.IsZero() {
 		return m, nil
 	}
@@ -72,26 +104,35 @@ func (l *language) match(text document.Text) (m match, problem *document.Problem
 		return m, problem
 	}
 	for _, part := range conjuncts(node, nil) {
-		if offered := groupOf(part); offered != nil {
-			m.groups = append(m.groups, offered)
-		}
-		if test, ok := fieldTestOf(part); ok {
-			m.tests = append(m.tests, test)
-			continue
-		}
-		if boolean := part.Nature(); !boolean.IsUnknown(&l.config.NtCache) && !boolean.IsBool() && !boolean.Nil {
-			return m, at(text, part.Location().From, "a condition must be true or false, not %s", withArticle(goTypes.Replace(boolean.String()+" ")))
-		}
-		condition, problem := l.build(text, part)
+		compiled, problem := l.conjunct(text, part, probing{book})
 		if problem != nil {
 			return m, problem
 		}
-		m.conditions = append(m.conditions, condition)
+		m.parts = append(m.parts, compiled)
+		m.groups = append(m.groups, compiled.offers(true)...)
 	}
 	m.groups = joined(m.groups)
 	return m, nil
 }
 
+// conjunct compiles one part of a match.
+func (l *language) conjunct(text document.Text, part ast.Node, probing probing) (c conjunct, problem *document.Problem) {
+	c.probe = probing.of(part)
+	if _, _, ok := wanted(c.probe); ok {
+		return c, nil
+	}
+	if boolean := part.Nature(); !boolean.IsUnknown(&l.config.NtCache) && !boolean.IsBool() && !boolean.Nil {
+		return c, at(text, part.Location().From, "a condition must be true or false, not %s", withArticle(goTypes.Replace(boolean.String()+" ")))
+	}
+	if knows(c.probe) {
+		c.value = l.survey(text, part)
+		return c, nil
+	}
+	c.value, problem = l.build(text, part)
+	return c, problem
+}
+
+// conjuncts are the parts of a condition at its top-level &&.
 func conjuncts(node ast.Node, before []ast.Node) []ast.Node {
 	if and, ok := node.(*ast.BinaryNode); ok && (and.Operator == "&&" || and.Operator == "and") {
 		return conjuncts(and.Right, conjuncts(and.Left, before))
@@ -99,48 +140,11 @@ func conjuncts(node ast.Node, before []ast.Node) []ast.Node {
 	return append(before, node)
 }
 
-func fieldTestOf(node ast.Node) (test fieldTest, ok bool) {
-	binary, ok := node.(*ast.BinaryNode)
-	if !ok {
-		return test, false
-	}
-	switch binary.Operator {
-	case "==":
-		if test, ok := literalTest(binary.Left, binary.Right); ok {
-			return test, true
-		}
-		return literalTest(binary.Right, binary.Left)
-	case "in":
-		values, ok := literalStrings(binary.Right)
-		field, isField := textField(binary.Left)
-		return fieldTest{field, values}, ok && isField
-	}
-	return test, false
-}
-
-func literalTest(name, value ast.Node) (test fieldTest, ok bool) {
-	field, isField := textField(name)
-	literal, isLiteral := value.(*ast.StringNode)
-	if !isField || !isLiteral {
-		return test, false
-	}
-	return fieldTest{field, []string{literal.Value}}, true
-}
-
-func textField(node ast.Node) (field int, ok bool) {
-	name, ok := node.(*ast.IdentifierNode)
-	if !ok {
-		return 0, false
-	}
-	field, ok = eventNameAt(name.Value)
-	return field, ok && eventNames[field].text != nil
-}
-
-// values are the literals that the match compares a field with, by the first such test.
+// values are the literals that the match compares a field with, by the first part that does.
 func (m *match) values(field string) (values []string, ok bool) {
-	for _, test := range m.tests {
-		if eventNames[test.field].name == field {
-			return test.values, true
+	for i := range m.parts {
+		if root, texts, ok := wanted(m.parts[i].probe); ok && eventNames[root].name == field {
+			return texts, true
 		}
 	}
 	return nil, false

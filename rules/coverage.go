@@ -13,10 +13,10 @@ import (
 // Coverage notes what the events of tests make of the rules of a set, clause by clause. Each clause is evaluated by
 // itself, so that one counts that stands beside a false one, and whatever found the rule. It is for one goroutine.
 type Coverage struct {
-	set    *Set
-	rules  []*RuleCoverage
-	probes map[string]*probe
-	turn   int
+	set   *Set
+	rules []*RuleCoverage
+	known map[string]*loneClause
+	turn  int
 }
 
 // RuleCoverage is what all events made of one rule.
@@ -47,8 +47,8 @@ type ClauseCoverage struct {
 	// Sides are those of every || inside.
 	Sides []*ClauseCoverage
 
-	probe  *probe
-	beside []*probe
+	alone  *loneClause
+	beside []*loneClause
 }
 
 // Exercised reports that a side of an || was true, and that any other clause was both true and false.
@@ -86,7 +86,7 @@ const (
 
 // NewCoverage prepares the rules that are enabled in these files.
 func (s *Set) NewCoverage(files []*File) *Coverage {
-	c := &Coverage{set: s, rules: make([]*RuleCoverage, len(s.rules)), probes: map[string]*probe{}}
+	c := &Coverage{set: s, rules: make([]*RuleCoverage, len(s.rules)), known: map[string]*loneClause{}}
 	language := newLanguage(eventPlace)
 	for i, r := range s.rules {
 		if !slices.ContainsFunc(files, func(f *File) bool { return f.Path == r.info.File }) {
@@ -101,7 +101,7 @@ func (s *Set) NewCoverage(files []*File) *Coverage {
 
 // Observe notes what an event, which was decided so, makes of every rule.
 func (c *Coverage) Observe(event *engine.Event, decision *engine.Decision) {
-	scope := newScope(event)
+	scope := c.set.look(event)
 	defer scope.free()
 	c.turn++
 	found := c.set.found(scope)
@@ -121,7 +121,7 @@ func (c *Coverage) Observe(event *engine.Event, decision *engine.Decision) {
 func (c *Coverage) observe(clauses []*ClauseCoverage, scope *scope) {
 	for _, clause := range clauses {
 		if !clause.Exercised() && c.all(clause.beside, scope) {
-			switch clause.probe.at(c.turn, scope) {
+			switch clause.alone.at(c.turn, scope) {
 			case True:
 				clause.True = true
 			case False:
@@ -132,8 +132,8 @@ func (c *Coverage) observe(clauses []*ClauseCoverage, scope *scope) {
 	}
 }
 
-func (c *Coverage) all(probes []*probe, scope *scope) bool {
-	return !slices.ContainsFunc(probes, func(p *probe) bool { return p.at(c.turn, scope) != True })
+func (c *Coverage) all(clauses []*loneClause, scope *scope) bool {
+	return !slices.ContainsFunc(clauses, func(p *loneClause) bool { return p.at(c.turn, scope) != True })
 }
 
 // Rules are in the order of the set.
@@ -141,14 +141,14 @@ func (c *Coverage) Rules() []*RuleCoverage {
 	return slices.DeleteFunc(slices.Clone(c.rules), func(r *RuleCoverage) bool { return r == nil })
 }
 
-// probe is a clause that is evaluated by itself, once for each event, however many rules have it.
-type probe struct {
+// loneClause is a clause that is evaluated by itself, once for each event, however many rules have it.
+type loneClause struct {
 	expression *expression
 	turn       int
 	verdict    Verdict
 }
 
-func (p *probe) at(turn int, scope *scope) Verdict {
+func (p *loneClause) at(turn int, scope *scope) Verdict {
 	if p.turn == turn {
 		return p.verdict
 	}
@@ -180,33 +180,33 @@ func (w *coverageWork) cover(text document.Text) {
 		trees[i] = w.language.dissect(text, maxCoveredDepth)
 	}
 	w.spans = newSpans(text)
-	probes := w.probesOf(seen, trees, 0)
+	alone := w.clausesOf(seen, trees, 0)
 	for i, p := range seen {
-		if clause := w.clause(p, probes[i]); clause != nil {
-			clause.Sides = w.sides(p, column(trees, i), 0, others(probes, i))
+		if clause := w.clause(p, alone[i]); clause != nil {
+			clause.Sides = w.sides(p, column(trees, i), 0, others(alone, i))
 			w.rule.Clauses = append(w.rule.Clauses, clause)
 		}
 	}
 }
 
 // sides are the clauses at every || in a part, at any depth; beside is what must be true for them to count.
-func (w *coverageWork) sides(p *part, trees []*part, level int, beside []*probe) (found []*ClauseCoverage) {
+func (w *coverageWork) sides(p *part, trees []*part, level int, beside []*loneClause) (found []*ClauseCoverage) {
 	if len(p.parts) == 0 {
 		return nil
 	}
-	probes := w.probesOf(p.parts, below(trees), level+1)
+	alone := w.clausesOf(p.parts, below(trees), level+1)
 	binary, _ := p.node.(*ast.BinaryNode)
 	isOr, isAnd := binary != nil && logical(binary.Operator) == "||", binary != nil && logical(binary.Operator) == "&&"
 	for i, one := range p.parts {
 		besideOne := beside
 		if isAnd {
-			besideOne = slices.Concat(beside, others(probes, i))
+			besideOne = slices.Concat(beside, others(alone, i))
 		}
 		if !isOr {
 			found = append(found, w.sides(one, column(below(trees), i), level+1, besideOne)...)
 			continue
 		}
-		if side := w.clause(one, probes[i]); side != nil {
+		if side := w.clause(one, alone[i]); side != nil {
 			side.Side, side.beside = true, beside
 			side.Sides = w.sides(one, column(below(trees), i), level+1, beside)
 			found = append(found, side)
@@ -216,36 +216,36 @@ func (w *coverageWork) sides(p *part, trees []*part, level int, beside []*probe)
 }
 
 // clause is nil for one that is left out.
-func (w *coverageWork) clause(p *part, probe *probe) *ClauseCoverage {
-	if probe == nil {
+func (w *coverageWork) clause(p *part, alone *loneClause) *ClauseCoverage {
+	if alone == nil {
 		w.rule.More++
 		return nil
 	}
 	from, to := w.spans.of(p.node)
 	place := w.spans.text.At(from)
 	text := oneLine(w.spans.text.Value[from:to], maxClauseText)
-	return &ClauseCoverage{Text: text, File: place.File(), Line: place.Line, Col: place.Col, probe: probe}
+	return &ClauseCoverage{Text: text, File: place.File(), Line: place.Line, Col: place.Col, alone: alone}
 }
 
-// probesOf are those of parts beside each other; nil for what there are too many of.
-func (w *coverageWork) probesOf(parts []*part, trees [][]*part, level int) []*probe {
-	probes := make([]*probe, len(parts))
+// clausesOf are those of parts beside each other; nil for what there are too many of.
+func (w *coverageWork) clausesOf(parts []*part, trees [][]*part, level int) []*loneClause {
+	alone := make([]*loneClause, len(parts))
 	for i, p := range parts {
 		if w.left--; w.left < 0 {
 			continue
 		}
 		from, to := w.spans.of(p.node)
 		text := w.spans.text.Value[from:to]
-		if w.probes[text] == nil {
-			w.probes[text] = w.compile(trees[level][i].node)
+		if w.known[text] == nil {
+			w.known[text] = w.compile(trees[level][i].node)
 		}
-		probes[i] = w.probes[text]
+		alone[i] = w.known[text]
 	}
-	return probes
+	return alone
 }
 
 // compile is nil for what compiles as a whole and can not by itself.
-func (w *coverageWork) compile(node ast.Node) (p *probe) {
+func (w *coverageWork) compile(node ast.Node) (p *loneClause) {
 	defer func() {
 		if r := recover(); r != nil {
 			p = nil
@@ -255,12 +255,12 @@ func (w *coverageWork) compile(node ast.Node) (p *probe) {
 	if problem != nil {
 		return nil
 	}
-	return &probe{expression: expression}
+	return &loneClause{expression: expression}
 }
 
-// others are all probes that there are but one.
-func others(probes []*probe, i int) (rest []*probe) {
-	for j, p := range probes {
+// others are all of some clauses that there are but one.
+func others(clauses []*loneClause, i int) (rest []*loneClause) {
+	for j, p := range clauses {
 		if j != i && p != nil {
 			rest = append(rest, p)
 		}

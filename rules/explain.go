@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"switchyard/engine"
@@ -71,14 +69,14 @@ const (
 // Explain says why each rule matched the event or not: of at most most rules in full, the most telling first. The rules
 // are decided as Decide does; the clauses are compiled for the answer, one by one, and forgotten.
 func (s *Set) Explain(event *engine.Event, most int) *Report {
-	scope := newScope(event)
+	scope := s.look(event)
 	defer scope.free()
 	x := explainer{set: s, scope: scope, language: newLanguage(eventPlace)}
 	x.found = s.found(scope)
 	standings := make([]standing, len(s.rules))
 	report := &Report{}
 	for i, r := range s.rules {
-		standings[i] = x.standing(r)
+		standings[i] = x.standing(r, x.found[i])
 		switch standings[i].fate {
 		case Matched:
 			report.Matched++
@@ -101,12 +99,11 @@ func (s *Set) Explain(event *engine.Event, most int) *Report {
 	return report
 }
 
-// found reports of each rule, by its number, whether the index finds it for an event.
+// found reports of each rule, by its number, whether the index found it for the event that was looked at.
 func (s *Set) found(scope *scope) []bool {
-	scope.candidates = s.matcher.candidates(scope.event, scope.candidates)
 	found := make([]bool, len(s.rules))
-	for _, r := range scope.candidates {
-		found[r.number] = true
+	for _, number := range scope.candidates {
+		found[number] = true
 	}
 	return found
 }
@@ -116,13 +113,14 @@ type explainer struct {
 	set      *Set
 	scope    *scope
 	language *language
-	found    []bool  // by the rules' numbers
-	shared   sharing // counted when a rule is explained that the index did not find
+	found    []bool   // by the rules' numbers
+	shared   *sharing // counted when a rule is explained that the index did not find
 }
 
 // standing is how a rule did, as far as it takes to put the rules in order.
 type standing struct {
 	*rule
+	found   bool
 	fate    Fate
 	err     error
 	actions []*engine.Action
@@ -131,11 +129,11 @@ type standing struct {
 	alike            bool
 }
 
-func (x *explainer) standing(r *rule) standing {
-	st := standing{rule: r, fate: Missed}
-	if x.found[r.number] && r.match.possible(x.scope.event) {
+func (x *explainer) standing(r *rule, found bool) standing {
+	st := standing{rule: r, found: found, fate: Missed}
+	if known := r.match.probe(&x.scope.notes); found && known != no {
 		var matched bool
-		matched, st.actions, st.err = r.decide(x.scope)
+		matched, st.actions, st.err = r.decide(x.scope, known)
 		switch {
 		case st.err != nil:
 			st.fate = Failed
@@ -145,21 +143,21 @@ func (x *explainer) standing(r *rule) standing {
 			return st
 		}
 	}
-	for i := range r.match.tests {
-		test := &r.match.tests[i]
-		if test.holds(x.scope.event) {
+	for i := range r.match.parts {
+		part := &r.match.parts[i]
+		is := part.ask(&x.scope.notes)
+		if is == unsure {
+			met, err := r.match.evaluatePart(i, x.scope)
+			is = answerOf(met && err == nil)
+		}
+		if is == yes {
 			st.holding++
 			continue
 		}
 		st.failing++
-		_, alike := document.Nearest(eventNames[test.field].text(x.scope.event), test.values)
-		st.alike = st.alike || alike
-	}
-	for _, condition := range r.match.conditions {
-		if met, err := condition.holds(x.scope); met && err == nil {
-			st.holding++
-		} else {
-			st.failing++
+		if root, texts, ok := wanted(part.probe); ok {
+			_, alike := document.Nearest(eventNames[root].text(x.scope.event), texts)
+			st.alike = st.alike || alike
 		}
 	}
 	return st
@@ -183,7 +181,7 @@ func (st standing) isNear() bool { return st.holding > 0 || st.alike || st.faili
 func (x *explainer) explain(st standing) Explanation {
 	info := &st.info
 	e := Explanation{
-		Key: st.key, Name: info.Name, File: info.File, Line: info.Line, Fate: st.fate, Found: x.found[st.number],
+		Key: st.key, Name: info.Name, File: info.File, Line: info.Line, Fate: st.fate, Found: st.found,
 		FirstFailing: -1, Actions: st.actions,
 	}
 	if st.err != nil {
@@ -243,7 +241,7 @@ func (x *explainer) pruned(r *rule) string {
 	var values []string // what the event has at each path
 	under := map[string][]string{}
 	for _, p := range x.shared.best(r) {
-		is := fmt.Sprintf("%s is %s", p.eventPath, x.actual(p.eventPath))
+		is := fmt.Sprintf("%s is %s", p.path, x.actual(p.path))
 		if under[is] == nil {
 			values = append(values, is)
 		}
@@ -268,7 +266,7 @@ func oneOfThem(all []string) string {
 }
 
 // actual is the event's value at a path, in a sentence.
-func (x *explainer) actual(at eventPath) string {
+func (x *explainer) actual(at *eventPath) string {
 	value, err := x.valueOf(at)
 	if err != nil || value == nil {
 		return "missing"
@@ -276,7 +274,7 @@ func (x *explainer) actual(at eventPath) string {
 	return shownValue(value)
 }
 
-func (x *explainer) valueOf(at eventPath) (any, error) {
+func (x *explainer) valueOf(at *eventPath) (any, error) {
 	if err := x.scope.load(1 << at.root); err != nil {
 		return nil, err
 	}
@@ -284,7 +282,7 @@ func (x *explainer) valueOf(at eventPath) (any, error) {
 }
 
 // String is the path as an expression has it.
-func (p eventPath) String() string {
+func (p *eventPath) String() string {
 	text := eventNames[p.root].name
 	for _, name := range p.names {
 		text = memberText(text, name)
@@ -300,31 +298,6 @@ func memberText(of, name string) string {
 	}
 	return of + "[" + shownValue(name) + "]"
 }
-
-// String is the key that the index has for an alternative.
-func (p *predicate) String() string {
-	switch p.kind {
-	case isEqual:
-		return shownValue(p.value)
-	case hasPrefix:
-		return "texts that begin with " + shownValue(p.text)
-	case hasSuffix:
-		return "texts that end with " + shownValue(p.text)
-	case inRange:
-		switch low, high := rounded(p.low), rounded(p.high); {
-		case math.IsInf(p.low, -1):
-			return "numbers up to " + high
-		case math.IsInf(p.high, 1):
-			return "numbers from " + low
-		default:
-			return "numbers from " + low + " to " + high
-		}
-	}
-	return "any value"
-}
-
-// rounded hides that ranges are filed a little wider than they are.
-func rounded(number float64) string { return strconv.FormatFloat(number, 'g', 12, 64) }
 
 // Operand is a value that an expression looked at, or the value of a transform.
 type Operand struct {

@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/compiler"
@@ -14,19 +15,27 @@ import (
 	"switchyard/rules/document"
 )
 
-// expression is one compiled expression, or one conjunct of a match.
+// expression is one compiled expression, or one part of a match, where it stands.
 type expression struct {
-	text    document.Text
-	program *vm.Program
-	// uses are the event's names in it.
-	uses nameSet
-	// mentions are the reserved traits that it names, itself or by a transform; others are the names in it
-	// that are not the event's.
+	text document.Text
+	*code
+	// mentions are the reserved traits that it names, itself or by a transform.
 	mentions []string
-	others   map[string]bool
-	// members are those that it looks up by a literal name, of a value that has a name, with the types that comparisons
-	// tell; is is the name that is all of it.
-	members map[memberOf]string
+}
+
+// code is what an expression does; all that read alike, in whichever rules, share it.
+type code struct {
+	// program is nil for a part of a match that probes know, until one is unsure; see conjunct.
+	program *vm.Program
+	broken  *document.Problem
+	late    sync.Once
+	// uses are the event's names in it, traits the reserved ones that it names, and others the names in it that are not
+	// the event's.
+	uses   nameSet
+	traits []string
+	others []string
+	// members are those that it looks up by a literal name, of a value that has a name; is is the name that is all of it.
+	members []memberUse
 	is      string
 	// loops is true when it goes through lists.
 	loops bool
@@ -37,15 +46,23 @@ const memoryBudget = 1 << 18
 
 // build compiles a checked node of an expression; the node is changed.
 func (l *language) build(text document.Text, node ast.Node) (*expression, *document.Problem) {
-	e := &expression{text: text, others: map[string]bool{}, members: map[memberOf]string{}, is: nameOf(node)}
-	ast.Walk(&node, &survey{e, l.place})
+	e := l.survey(text, node)
+	var problem *document.Problem
+	e.program, problem = l.program(text, node)
+	if problem != nil {
+		return nil, problem
+	}
+	return e, nil
+}
+
+// program compiles a checked node; the node is changed.
+func (l *language) program(text document.Text, node ast.Node) (*vm.Program, *document.Problem) {
 	ast.Walk(&node, &rewrite{cache: &l.config.NtCache})
 	program, err := compiler.Compile(&parser.Tree{Node: node}, l.config)
 	if err != nil {
 		return nil, at(text, node.Location().From, "this expression can not be compiled")
 	}
-	e.program = program
-	return e, nil
+	return program, nil
 }
 
 func (l *language) compile(text document.Text) (*expression, *document.Problem) {
@@ -56,9 +73,16 @@ func (l *language) compile(text document.Text) (*expression, *document.Problem) 
 	return l.build(text, node)
 }
 
+// survey is an expression without its program.
+func (l *language) survey(text document.Text, node ast.Node) *expression {
+	c := &code{is: nameOf(node)}
+	ast.Walk(&node, &survey{c, l.place})
+	return &expression{text: text, code: c, mentions: c.traits}
+}
+
 // survey finds out what an expression uses.
 type survey struct {
-	*expression
+	*code
 	place *place
 }
 
@@ -69,12 +93,12 @@ func (s *survey) Visit(node *ast.Node) {
 		i, ok := eventNameAt(n.Value)
 		if _, seen := s.place.names[n.Value]; ok && seen {
 			s.uses |= 1 << i
-		} else {
-			s.others[n.Value] = true
+		} else if !slices.Contains(s.others, n.Value) {
+			s.others = append(s.others, n.Value)
 		}
 	case *ast.StringNode: // a literal, the key of an object or the name of a member
-		if slices.Contains(engine.ReservedTraits, n.Value) && !slices.Contains(s.mentions, n.Value) {
-			s.mentions = append(s.mentions, n.Value)
+		if slices.Contains(engine.ReservedTraits, n.Value) && !slices.Contains(s.traits, n.Value) {
+			s.traits = append(s.traits, n.Value)
 		}
 	case *ast.PredicateNode:
 		s.loops = true
@@ -86,9 +110,10 @@ func (s *survey) Visit(node *ast.Node) {
 
 // inherit adds the mentions of the transforms that the expression uses.
 func (e *expression) inherit(transforms map[string][]string) {
+	e.mentions = slices.Clone(e.mentions)
 	for name, mentions := range transforms {
 		for _, mention := range mentions {
-			if e.others[name] && !slices.Contains(e.mentions, mention) {
+			if slices.Contains(e.others, name) && !slices.Contains(e.mentions, mention) {
 				e.mentions = append(e.mentions, mention)
 			}
 		}

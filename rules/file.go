@@ -1,9 +1,6 @@
 package rules
 
 import (
-	"fmt"
-	"os"
-
 	"switchyard/rules/document"
 )
 
@@ -11,6 +8,7 @@ import (
 type File struct {
 	// Path is the file's name, as problems show it.
 	Path string `yaml:"-"`
+	src  []byte
 
 	Rules []Rule `yaml:"rules" doc:"What to do with which events, in order."`
 	Tests []Test `yaml:"tests" doc:"Sample events and what the rules should make of them; switchyard test runs them."`
@@ -87,7 +85,7 @@ func Parse(path string, src []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	file := &File{Path: path}
+	file := &File{Path: path, src: src}
 	if err := doc.Decode(file, nil); err != nil {
 		return nil, err
 	}
@@ -95,24 +93,7 @@ func Parse(path string, src []byte) (*File, error) {
 }
 
 // LoadFiles reads rules files, all of them, before it reports what is wrong, as document.Problems.
-func LoadFiles(paths []string) ([]*File, error) {
-	var files []*File
-	var problems document.Problems
-	for _, path := range paths {
-		src, err := os.ReadFile(path)
-		if err != nil {
-			problems = append(problems, document.Problem{File: path, Line: 1, Col: 1, Message: fmt.Sprintf("can not be read: %v", err)})
-			continue
-		}
-		file, err := Parse(path, src)
-		if found, ok := err.(document.Problems); ok {
-			problems = append(problems, found...)
-			continue
-		}
-		files = append(files, file)
-	}
-	return files, problems.Err()
-}
+func LoadFiles(paths []string) ([]*File, error) { return NewCompiler().Load(paths) }
 
 // Schema is the JSON Schema of a rules file, for editors.
 func Schema() ([]byte, error) {

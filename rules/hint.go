@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -50,7 +49,7 @@ func (w *clauseWork) hint(p *part, name string, values []any) string {
 			}
 		}
 	}
-	if number, ok := floatValue(actual); ok {
+	if number, ok := float(actual); ok {
 		return numberHint(c, name, actual, number, wanted)
 	}
 	return ""
@@ -75,7 +74,7 @@ func textHint(c *comparedWith, name, actual, wanted string) string {
 			if !c.flipped && loosely(c.operator, actual, v) {
 				return fmt.Sprintf("%s is %s, the rule wants %s", name, shownValue(actual), shownValue(v))
 			}
-		case float64:
+		case int, float64:
 			if _, err := strconv.ParseFloat(strings.TrimSpace(actual), 64); err == nil {
 				return fmt.Sprintf("%s is the string %s, the rule compares a number", name, shownValue(actual))
 			}
@@ -109,21 +108,6 @@ func loosely(operator, actual, wanted string) bool {
 	return false
 }
 
-func floatValue(value any) (number float64, ok bool) {
-	switch v := value.(type) {
-	case json.Number:
-		number, err := v.Float64()
-		return number, err == nil
-	case int:
-		return float64(v), true
-	case uint64:
-		return float64(v), true
-	case float64:
-		return v, true
-	}
-	return 0, false
-}
-
 // closeBy is how far outside of a range a number may be, as a part of the range's end, to be told of.
 const closeBy = 0.1
 
@@ -135,7 +119,7 @@ func numberHint(c *comparedWith, name string, actual any, number float64, wanted
 			}
 		}
 	}
-	end, ok := c.values[0].(float64)
+	end, ok := float(c.values[0])
 	if !ok || c.operator[0] != '<' && c.operator[0] != '>' {
 		return ""
 	}
@@ -158,14 +142,14 @@ func (c *comparedWith) upright() string {
 
 // missing looks for a similar name in the event for a value that is not there.
 func (w *clauseWork) missing(node ast.Node) string {
-	path, ok := pathOf(node)
-	if !ok || path.names == nil {
+	path := newPathBook().pathOf(node)
+	if path == nil || !path.isBelow() {
 		if paths := pathsIn(node); len(paths) > 0 && paths[0] != node {
 			return w.missing(paths[0])
 		}
 		return ""
 	}
-	above := path
+	above := &eventPath{root: path.root}
 	for i, name := range path.names {
 		above.names = path.names[:i]
 		value, err := w.valueOf(above)
@@ -192,10 +176,10 @@ func (w *clauseWork) missing(node ast.Node) string {
 }
 
 // elsewhere finds the same members below another of the event's objects.
-func (w *clauseWork) elsewhere(path eventPath) string {
+func (w *clauseWork) elsewhere(path *eventPath) string {
 	for root := range eventNames {
-		other := path
-		if other.root = root; root == path.root || eventNames[root].object == nil {
+		other := &eventPath{root: root, names: path.names}
+		if root == path.root || eventNames[root].object == nil {
 			continue
 		}
 		if value, err := w.valueOf(other); err == nil && !isNil(value) {

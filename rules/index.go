@@ -1,128 +1,134 @@
 package rules
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/json"
 	"math"
 	"slices"
-	"strconv"
 
 	"switchyard/engine"
 )
 
 // matcher finds the rules that an event could match: all that do, in order, and as few others as it can.
 type matcher interface {
-	// candidates appends them to into.
-	candidates(event *engine.Event, into []*rule) []*rule
+	// candidates appends their numbers to into.
+	candidates(n *notes, into []int32) []int32
 }
 
 // index finds rules by what their matches look up. Each rule is filed under the alternatives of one part of its match,
 // the one that the fewest other rules share; a rule that offers nothing is a candidate for every event. What it costs an
 // event is a walk over the members that rules use and a look-up for each, whatever the number of rules.
 type index struct {
-	// texts are by the event's own texts, roots by the members of its objects.
-	texts []textIndex
-	roots []rootIndex
+	// texts and times are by the event's own texts and times; roots are the objects that must be walked, of which
+	// members are by the numbers of their paths.
+	texts   []nameIndex
+	times   []nameIndex
+	roots   []int
+	members []*valueIndex
+	// missing are the paths at which some rules want nothing.
+	missing []int
 	// always are the rules that offer nothing.
-	always []*rule
+	always []int32
 }
 
-type textIndex struct {
-	of     func(*engine.Event) string
+type nameIndex struct {
+	root   int // of eventNames
 	values *valueIndex
 }
 
-type rootIndex struct {
-	of   func(*engine.Event) json.RawMessage
-	node *pathNode
-}
-
-// pathNode is a member that rules use, or one on the way to it.
-type pathNode struct {
-	below  map[string]*pathNode
-	values *valueIndex // nil on the way
-}
-
-// valueIndex finds rules by the value at one path.
+// valueIndex finds rules by the value at one path. Rules are their numbers in the set.
 type valueIndex struct {
-	texts   map[string][]*rule
-	numbers map[float64][]*rule
-	bools   [2][]*rule
+	texts   map[string][]int32
+	numbers map[float64][]int32
+	bools   [2][]int32
 	// prefixes and suffixes are by length, the lengths in order.
 	prefixes, suffixes affixIndex
 	ranges             intervals
-	present            []*rule
+	items              map[string][]int32
+	present, there     []int32
+	missing            []int32
 	// Rules that would raise an error on a value of another type, which must be told.
-	wantText, wantNumber []*rule
+	wantText, wantNumber, wantList []int32
 }
 
 type affixIndex struct {
 	lengths []int
-	rules   map[string][]*rule
+	rules   map[string][]int32
 }
 
-func newIndex(rules []*rule) *index {
-	b := indexBuilder{index: &index{}, texts: map[int]*valueIndex{}, roots: map[int]*pathNode{}, shared: countShared(rules)}
-	for _, r := range rules {
-		b.file(r)
+func newIndex(rules []*rule, size int) *index {
+	b := indexBuilder{
+		index: &index{members: make([]*valueIndex, size)}, names: make([]*valueIndex, len(eventNames)), shared: countShared(rules),
+	}
+	for number, r := range rules {
+		b.file(r, int32(number))
 	}
 	return b.build()
-}
-
-func countShared(rules []*rule) sharing {
-	shared := sharing{}
-	for _, r := range rules {
-		for _, g := range r.match.groups {
-			for i := range g {
-				shared[keyOf(&g[i])]++
-			}
-		}
-	}
-	return shared
 }
 
 // indexBuilder fills an index.
 type indexBuilder struct {
 	*index
-	texts  map[int]*valueIndex
-	roots  map[int]*pathNode
-	shared sharing
+	names  []*valueIndex
+	roots  nameSet
+	shared *sharing
 }
 
 // sharing is how many rules have an alternative.
-type sharing map[predicateKey]int
-
-type predicateKey struct {
-	root  int
-	path  string
-	kind  predicateKind
-	value any
+type sharing struct {
+	rules map[predicate]int
+	// lows and highs are the ends of all ranges of a path, in order.
+	lows, highs map[*eventPath][]float64
 }
 
-// keyOf tells alternatives apart. All ranges of one value count as the same: how many hold a number is not known.
-func keyOf(p *predicate) predicateKey {
-	key := predicateKey{p.root, p.path, p.kind, p.value}
-	if p.kind == hasPrefix || p.kind == hasSuffix {
-		key.value = p.text
+func countShared(rules []*rule) *sharing {
+	s := &sharing{map[predicate]int{}, map[*eventPath][]float64{}, map[*eventPath][]float64{}}
+	for _, r := range rules {
+		for _, g := range r.match.groups {
+			for i := range g {
+				s.count(&g[i])
+			}
+		}
 	}
-	return key
+	for path := range s.lows {
+		slices.Sort(s.lows[path])
+		slices.Sort(s.highs[path])
+	}
+	return s
+}
+
+func (s *sharing) count(p *predicate) {
+	if p.kind != inRange {
+		s.rules[*p]++
+		return
+	}
+	s.lows[p.path] = append(s.lows[p.path], p.low)
+	s.highs[p.path] = append(s.highs[p.path], p.high)
+}
+
+// with is about how many rules an event finds that fits an alternative: those that have it too, and for a range, those
+// whose ranges overlap it.
+func (s *sharing) with(p *predicate) int {
+	if p.kind != inRange {
+		return s.rules[*p]
+	}
+	begun, _ := slices.BinarySearch(s.lows[p.path], math.Nextafter(p.high, math.Inf(1)))
+	ended, _ := slices.BinarySearch(s.highs[p.path], p.low)
+	return begun - ended
 }
 
 // file puts a rule under its best group.
-func (b *indexBuilder) file(r *rule) {
+func (b *indexBuilder) file(r *rule, number int32) {
 	best := b.shared.best(r)
 	if best == nil {
-		b.always = append(b.always, r)
+		b.always = append(b.always, number)
 		return
 	}
 	for i := range best {
-		b.values(&best[i]).add(&best[i], r)
+		b.values(best[i].path).add(&best[i], number)
 	}
 }
 
 // best is the group that a rule is filed under; nil when it offers none.
-func (s sharing) best(r *rule) group {
+func (s *sharing) best(r *rule) group {
 	best, least := group(nil), math.MaxInt
 	for _, g := range r.match.groups {
 		if cost := s.cost(g); cost < least {
@@ -132,117 +138,104 @@ func (s sharing) best(r *rule) group {
 	return best
 }
 
-// cost is about how many rules an event will find together with this one. What needs no walk is preferred, and a range
-// to what is merely there.
-func (s sharing) cost(g group) int {
+// cost is about how many rules an event finds together with this one, and how many events find them. What needs no walk is
+// preferred.
+func (s *sharing) cost(g group) int {
 	cost := 0
 	for i := range g {
 		p := &g[i]
-		shared := s[keyOf(p)]
+		shared := s.with(p)
 		switch p.kind {
 		case inRange:
-			shared = shared/8 + 2
-		case isPresent:
+			shared += 2
+		case isPresent, isThere, isMissing:
 			shared += 16
 		}
 		cost += 4 * shared
-		if p.names != nil {
+		if p.path.isBelow() {
 			cost++
 		}
 	}
 	return cost
 }
 
-// values is the index of an alternative's path.
-func (b *indexBuilder) values(p *predicate) *valueIndex {
-	if p.names == nil {
-		if b.texts[p.root] == nil {
-			b.texts[p.root] = newValueIndex()
-		}
-		return b.texts[p.root]
+// values is the index of a path.
+func (b *indexBuilder) values(path *eventPath) *valueIndex {
+	at := &b.names[path.root]
+	if path.isBelow() {
+		at = &b.members[path.number]
+		b.roots |= 1 << path.root
 	}
-	node := b.roots[p.root]
-	if node == nil {
-		node = &pathNode{}
-		b.roots[p.root] = node
+	if *at == nil {
+		*at = &valueIndex{}
 	}
-	for _, name := range p.names {
-		if node.below == nil {
-			node.below = map[string]*pathNode{}
-		}
-		if node.below[name] == nil {
-			node.below[name] = &pathNode{}
-		}
-		node = node.below[name]
-	}
-	if node.values == nil {
-		node.values = newValueIndex()
-	}
-	return node.values
+	return *at
 }
 
 func (b *indexBuilder) build() *index {
-	for root := range eventNames {
-		if values := b.texts[root]; values != nil {
-			values.build()
-			b.index.texts = append(b.index.texts, textIndex{eventNames[root].text, values})
+	for root, values := range b.names {
+		switch {
+		case values == nil:
+		case eventNames[root].text != nil:
+			b.texts = append(b.texts, nameIndex{root, values.build()})
+		default:
+			b.times = append(b.times, nameIndex{root, values.build()})
 		}
-		if node := b.roots[root]; node != nil {
-			node.build()
-			b.index.roots = append(b.index.roots, rootIndex{eventNames[root].object, node})
+		if b.roots&(1<<root) != 0 {
+			b.index.roots = append(b.index.roots, root)
+		}
+	}
+	for number, values := range b.members {
+		if values != nil && len(values.build().missing) > 0 {
+			b.missing = append(b.missing, number)
 		}
 	}
 	return b.index
 }
 
-func (n *pathNode) build() {
-	if n.values != nil {
-		n.values.build()
-	}
-	for _, below := range n.below {
-		below.build()
-	}
-}
-
-func newValueIndex() *valueIndex {
-	return &valueIndex{
-		texts: map[string][]*rule{}, numbers: map[float64][]*rule{},
-		prefixes: affixIndex{rules: map[string][]*rule{}}, suffixes: affixIndex{rules: map[string][]*rule{}},
-	}
-}
-
-func (v *valueIndex) add(p *predicate, r *rule) {
+func (v *valueIndex) add(p *predicate, rule int32) {
 	switch p.kind {
-	case isEqual:
-		switch value := p.value.(type) {
-		case string:
-			v.texts[value] = append(v.texts[value], r)
-		case float64:
-			v.numbers[value] = append(v.numbers[value], r)
-		case bool:
-			v.bools[boolIndex(value)] = append(v.bools[boolIndex(value)], r)
-		}
+	case isText:
+		put(&v.texts, p.text, rule)
+	case isNumeral:
+		put(&v.numbers, p.low, rule)
+	case isBool:
+		v.bools[int(p.low)] = append(v.bools[int(p.low)], rule)
 	case hasPrefix:
-		v.prefixes.add(p.text, r)
-		v.wantText = append(v.wantText, r)
+		put(&v.prefixes.rules, p.text, rule)
+		v.wantText = append(v.wantText, rule)
 	case hasSuffix:
-		v.suffixes.add(p.text, r)
-		v.wantText = append(v.wantText, r)
+		put(&v.suffixes.rules, p.text, rule)
+		v.wantText = append(v.wantText, rule)
 	case inRange:
-		v.ranges.add(p.low, p.high, r)
-		v.wantNumber = append(v.wantNumber, r)
+		v.ranges.add(p.low, p.high, rule)
+		v.wantNumber = append(v.wantNumber, rule)
+	case hasItem:
+		put(&v.items, p.text, rule)
+		v.wantList = append(v.wantList, rule)
 	case isPresent:
-		v.present = append(v.present, r)
+		v.present = append(v.present, rule)
+	case isThere:
+		v.there = append(v.there, rule)
+	case isMissing:
+		v.missing = append(v.missing, rule)
 	}
 }
 
-func (v *valueIndex) build() {
+func (v *valueIndex) build() *valueIndex {
 	v.ranges.build()
 	v.prefixes.build()
 	v.suffixes.build()
+	return v
 }
 
-func (a *affixIndex) add(text string, r *rule) { a.rules[text] = append(a.rules[text], r) }
+// put files a rule in a map that is made for the first one.
+func put[K comparable](rules *map[K][]int32, key K, rule int32) {
+	if *rules == nil {
+		*rules = map[K][]int32{}
+	}
+	(*rules)[key] = append((*rules)[key], rule)
+}
 
 func (a *affixIndex) build() {
 	for text := range a.rules {
@@ -260,93 +253,84 @@ func boolIndex(value bool) int {
 	return 0
 }
 
-func (x *index) candidates(event *engine.Event, into []*rule) []*rule {
+func (x *index) candidates(n *notes, into []int32) []int32 {
 	before := len(into)
-	into = append(into, x.always...)
 	for i := range x.texts {
-		into = x.texts[i].values.text(x.texts[i].of(event), into)
+		into = x.texts[i].values.text(n.name(x.texts[i].root).raw, into)
 	}
-	for i := range x.roots {
-		into = x.roots[i].node.walk(x.roots[i].of(event), into)
+	for i := range x.times {
+		at := timeNumber(n.name(x.times[i].root).at)
+		into = x.times[i].values.ranges.find(at, at, into)
+	}
+	for _, root := range x.roots {
+		n.walk(root)
+	}
+	if x.roots != nil {
+		for _, number := range n.seen {
+			if values := x.members[number]; values != nil {
+				into = values.find(&n.values[number], into)
+			}
+		}
+	}
+	for _, number := range x.missing {
+		if n.values[number].missing() {
+			into = append(into, x.members[number].missing...)
+		}
 	}
 	found := into[before:]
-	if len(found) < 2 {
-		return into
+	if len(found) > 1 { // a rule may have been found by several alternatives
+		slices.Sort(found)
+		into = into[:before+len(slices.Compact(found))]
 	}
-	slices.SortFunc(found, func(a, b *rule) int { return cmp.Compare(a.number, b.number) })
-	return into[:before+len(slices.Compact(found))] // a rule may have been found by several alternatives
+	return interleave(into, before, x.always)
 }
 
-// walk looks at the members of an object that rules use. Of repeated ones every one is looked at, though only the last
-// counts: that finds more rules, not fewer.
-func (n *pathNode) walk(object []byte, into []*rule) []*rule {
-	members := engine.WalkObject(object)
-	for {
-		name, value, ok := members.Next()
-		if !ok {
-			return into
-		}
-		node := n.below[string(name)]
-		if node == nil && bytes.IndexByte(name, '\\') >= 0 {
-			node = n.below[unescaped(name)]
-		}
-		if node == nil {
+// interleave puts numbers in order among those of into from a position on, which are in order too.
+func interleave(into []int32, from int, more []int32) []int32 {
+	at := len(into) - 1
+	if at < from {
+		return append(into, more...)
+	}
+	into = append(into, more...)
+	for last := len(into) - 1; len(more) > 0; last-- {
+		if at >= from && into[at] > more[len(more)-1] {
+			into[last] = into[at]
+			at--
 			continue
 		}
-		if node.values != nil {
-			into = node.values.json(value, into)
-		}
-		if node.below != nil && value[0] == '{' {
-			into = node.walk(value, into)
-		}
-	}
-}
-
-func unescaped(name []byte) string {
-	text, _ := engine.StringOf(slices.Concat([]byte{'"'}, name, []byte{'"'}))
-	return text
-}
-
-// json finds the rules for a value as it stands in the event.
-func (v *valueIndex) json(value []byte, into []*rule) []*rule {
-	switch value[0] {
-	case 'n':
-		return into // as if it were not there
-	case '"':
-		into = append(append(into, v.present...), v.wantNumber...)
-		if bytes.IndexByte(value, '\\') >= 0 {
-			return v.text(unescaped(value[1:len(value)-1]), into)
-		}
-		return v.bytes(value[1:len(value)-1], into)
-	case 't', 'f':
-		into = append(into, v.bools[boolIndex(value[0] == 't')]...)
-	case '{', '[':
-	default:
-		into = append(append(into, v.present...), v.wantText...)
-		return v.number(value, into)
-	}
-	return append(append(append(into, v.present...), v.wantNumber...), v.wantText...)
-}
-
-func (v *valueIndex) text(text string, into []*rule) []*rule {
-	into = append(into, v.texts[text]...)
-	for _, length := range v.prefixes.lengths {
-		if length > len(text) {
-			break
-		}
-		into = append(into, v.prefixes.rules[text[:length]]...)
-	}
-	for _, length := range v.suffixes.lengths {
-		if length > len(text) {
-			break
-		}
-		into = append(into, v.suffixes.rules[text[len(text)-length:]]...)
+		into[last] = more[len(more)-1]
+		more = more[:len(more)-1]
 	}
 	return into
 }
 
-// bytes is text, for one that is not a string yet; the compiler makes none for a look-up.
-func (v *valueIndex) bytes(text []byte, into []*rule) []*rule {
+// find appends the rules for a value.
+func (v *valueIndex) find(found *value, into []int32) []int32 {
+	if found.kind == absent {
+		return into
+	}
+	into = append(into, v.there...)
+	if found.kind == 'n' {
+		return into // as if it were not there
+	}
+	into = append(into, v.present...)
+	switch found.kind {
+	case '"':
+		return v.text(found.raw, append(append(into, v.wantNumber...), v.wantList...))
+	case isNumber:
+		return v.number(found.raw, append(append(into, v.wantText...), v.wantList...))
+	case '[':
+		into = v.list(found.raw, into)
+	case 't', 'f':
+		into = append(append(into, v.wantList...), v.bools[boolIndex(found.kind == 't')]...)
+	default:
+		into = append(into, v.wantList...)
+	}
+	return append(append(into, v.wantNumber...), v.wantText...)
+}
+
+// text looks a text up; the compiler makes no string for that.
+func (v *valueIndex) text(text []byte, into []int32) []int32 {
 	into = append(into, v.texts[string(text)]...)
 	for _, length := range v.prefixes.lengths {
 		if length > len(text) {
@@ -363,46 +347,37 @@ func (v *valueIndex) bytes(text []byte, into []*rule) []*rule {
 	return into
 }
 
+func (v *valueIndex) list(list []byte, into []int32) []int32 {
+	if len(v.items) == 0 {
+		return into
+	}
+	items := engine.WalkArray(list)
+	for {
+		raw, ok := items.NextItem()
+		if !ok {
+			return into
+		}
+		if item := jsonValue(raw); item.kind == '"' {
+			into = append(into, v.items[string(item.raw)]...)
+		}
+	}
+}
+
 // exactly is the number up to which float64 has every whole one; beyond it, and it is rare, the neighbours count, too.
 const exactly = 1 << 53
 
-func (v *valueIndex) number(literal []byte, into []*rule) []*rule {
-	value := floatOf(literal)
-	into = append(into, v.numbers[value]...)
-	low, high := value, value
-	if math.Abs(value) >= exactly || math.IsInf(value, 0) {
-		low, high = math.Nextafter(value, math.Inf(-1)), math.Nextafter(value, math.Inf(1))
-		if low != value {
+func (v *valueIndex) number(literal []byte, into []int32) []int32 {
+	number := floatOf(literal)
+	into = append(into, v.numbers[number]...)
+	low, high := number, number
+	if math.Abs(number) >= exactly || math.IsInf(number, 0) {
+		low, high = math.Nextafter(number, math.Inf(-1)), math.Nextafter(number, math.Inf(1))
+		if low != number {
 			into = append(into, v.numbers[low]...)
 		}
-		if high != value {
+		if high != number {
 			into = append(into, v.numbers[high]...)
 		}
 	}
 	return v.ranges.find(low, high, into)
-}
-
-// floatOf reads a checked number; a short whole one, as most are, without help.
-func floatOf(literal []byte) float64 {
-	if len(literal) <= 15 {
-		whole := 0
-		for i, c := range literal {
-			if c < '0' || c > '9' {
-				if i == 0 && c == '-' && len(literal) > 1 {
-					continue
-				}
-				whole = -1
-				break
-			}
-			whole = whole*10 + int(c-'0')
-		}
-		if whole >= 0 && literal[0] != '-' {
-			return float64(whole)
-		}
-		if whole > 0 {
-			return -float64(whole)
-		}
-	}
-	value, _ := strconv.ParseFloat(string(literal), 64) // out of range it is infinite
-	return value
 }

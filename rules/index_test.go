@@ -5,25 +5,36 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"switchyard/engine"
 )
 
 // Random rules and random events, of few words, so that they meet. What is awkward is among them: escapes, repeated and
-// null members, numbers of every form, values of the wrong type.
+// null members, numbers of every form and size, texts that look like numbers, deep nesting, values of the wrong type.
 var (
-	someTypes  = []string{"track", "identify", "page", ""}
-	someNames  = []string{"a", "ab", "order-placed", "track", ""}
-	somePaths  = []string{"data.n", "data.plan", "data.a.b", `data["a b"]`, "properties.n", "context.app.v", "event.x", "traits.plan", "data.ünï", "data?.a?.b"}
-	someTexts  = []string{"pro", "Pro", "team", "", "7", "größe", "a\\\"b", "pro-1"}
-	someNumber = []string{"0", "7", "7.0", "-7", "7.5", "1e3", "1000", "9007199254740993", "9007199254740992", "-0.0", "1e300"}
-	someJSON   = []string{
-		`"pro"`, `"team"`, `"\u0070ro"`, `""`, `"7"`, `"größe"`, `"gr\u00f6\u00dfe"`, `"a\"b"`, `"pro-1"`, `7`, `7.0`, `70e-1`, `-7`, `0`, `-0`, `7.5`,
+	someTypes = []string{"track", "identify", "page", ""}
+	someNames = []string{"a", "ab", "order-placed", "track", ""}
+	somePaths = []string{
+		"data.n", "data.plan", "data.a.b", `data["a b"]`, "properties.n", "context.app.v", "event.x", "traits.plan", "data.ünï", "data?.a?.b",
+		"data.a.b.b", "data.list", "data.a", "event.properties.n", `data["a"]["b"]`, "data.null",
+	}
+	someTexts  = []string{"pro", "Pro", "team", "", "7", "7.0", "größe", "a\\\"b", "pro-1", "日本", "\\u0000", "2024-05-06"}
+	someNumber = []string{
+		"0", "7", "7.0", "-7", "7.5", "1e3", "1000", "9007199254740993", "9007199254740992", "-0.0", "1e300", "9223372036854775807",
+		"-9007199254740993", "0.1", "123456789012345",
+	}
+	someTimes = []string{
+		`date("2024-05-06")`, `date("2024-05-06T07:08:09.123Z")`, `date("2024-05-06 09:08", nil, "Europe/Berlin")`, `date(1714979289)`, `date("06.05.24", "%d.%m.%y")`,
+	}
+	someJSON = []string{
+		`"pro"`, `"team"`, `"\u0070ro"`, `""`, `"7"`, `"7.0"`, `"größe"`, `"gr\u00f6\u00dfe"`, `"a\"b"`, `"pro-1"`, `7`, `7.0`, `70e-1`, `-7`, `0`, `-0`, `7.5`,
 		`1e3`, `9007199254740993`, `9007199254740992`, `9007199254740994.0`, `1e400`, `-1e400`, `123456789012345678901234567890`, `true`, `false`, `null`,
-		`{}`, `[]`, `["pro"]`, `{"b":7}`, `{"b":"pro"}`, `{"b":null}`, `{"\u0062":7}`, `{"b":1,"b":7}`, `{"b":{"b":7}}`,
+		`9223372036854775807`, `18446744073709551615`, `-9007199254740993`, `0.1`, `0.10000000000000001`, `123456789012345`, `1234567890123456`,
+		`{}`, `[]`, `["pro"]`, `{"b":7}`, `{"b":"pro"}`, `{"b":null}`, `{"\u0062":7}`, `{"b":1,"b":7}`, `{"b":{"b":7}}`, `{"b":{"b":7},"b":{}}`,
+		`{"b":{"b":"pro"},"b":"pro"}`, `[7,"pro",null,{"b":7}]`, `["te\u0061m"]`, `[[["pro"]]]`, `[{"b":"pro"},{"b":7},{}]`, `"日本"`, `"\ud800"`, `"\u0000"`, `"2024-05-06"`,
 	}
 )
 
@@ -34,39 +45,63 @@ func quoted(text string) string { return `"` + text + `"` }
 // randomPart is one condition.
 func randomPart(r *rand.Rand, depth int) string {
 	path := oneOf(r, somePaths)
-	switch r.IntN(17) {
+	if r.IntN(6) == 0 {
+		path = fmt.Sprintf("(%s ?? %s)", path, randomLiteral(r))
+	}
+	order := oneOf(r, []string{"<", "<=", ">", ">="})
+	switch r.IntN(26) {
 	case 0:
 		return "type == " + quoted(oneOf(r, someTypes))
 	case 1:
 		return quoted(oneOf(r, someNames)) + " == name"
 	case 2:
-		return fmt.Sprintf("name in [%s, %s]", quoted(oneOf(r, someNames)), quoted(oneOf(r, someNames)))
+		return fmt.Sprintf("name %s [%s, %s]", oneOf(r, []string{"in", "not in"}), quoted(oneOf(r, someNames)), quoted(oneOf(r, someNames)))
 	case 3:
-		return fmt.Sprintf("name %s %s", oneOf(r, []string{"startsWith", "endsWith", "contains", "!="}), quoted(oneOf(r, someNames)))
-	case 4:
-		return fmt.Sprintf("%s %s %s", path, oneOf(r, []string{"==", "!="}), oneOf(r, append(someNumber, quoted(oneOf(r, someTexts)), "true", "false", "nil")))
-	case 5:
-		return fmt.Sprintf("%s %s %s", oneOf(r, append(someNumber, quoted(oneOf(r, someTexts)))), oneOf(r, []string{"==", "!="}), path)
+		return fmt.Sprintf("name %s %s", oneOf(r, []string{"startsWith", "endsWith", "contains", "!=", "matches", "<", ">="}), quoted(oneOf(r, someNames)))
+	case 4, 5:
+		return fmt.Sprintf("%s %s %s", path, oneOf(r, []string{"==", "!="}), oneOf(r, []string{randomLiteral(r), "nil"}))
 	case 6:
-		return fmt.Sprintf("%s in [%s, %s, %s]", path, oneOf(r, someNumber), quoted(oneOf(r, someTexts)), oneOf(r, []string{"true", "1", "nil"}))
-	case 7, 8:
-		return fmt.Sprintf("%s %s %s", path, oneOf(r, []string{"<", "<=", ">", ">="}), oneOf(r, someNumber))
-	case 9:
-		return fmt.Sprintf("%s %s %s", oneOf(r, someNumber), oneOf(r, []string{"<", "<=", ">", ">="}), path)
-	case 10, 11:
-		return fmt.Sprintf("%s %s %s", path, oneOf(r, []string{"startsWith", "endsWith", "contains", "matches"}), quoted(oneOf(r, []string{"pro", "p", "-1", "größe", "", "o"})))
-	case 12:
-		return path
-	case 13:
-		return "len(data) > 2"
+		return fmt.Sprintf("%s %s %s", randomLiteral(r), oneOf(r, []string{"==", "!="}), path)
+	case 7:
+		return fmt.Sprintf("%s %s [%s, %s, %s]", path, oneOf(r, []string{"in", "not in"}), oneOf(r, someNumber), quoted(oneOf(r, someTexts)), oneOf(r, []string{"true", "1", "nil", "-7"}))
+	case 8:
+		var texts []string
+		for range r.IntN(14) {
+			texts = append(texts, quoted(oneOf(r, someTexts)))
+		}
+		return fmt.Sprintf("%s in [%s]", path, strings.Join(texts, ", "))
+	case 9, 10:
+		return fmt.Sprintf("%s %s %s", path, order, oneOf(r, []string{oneOf(r, someNumber), quoted(oneOf(r, someTexts))}))
+	case 11:
+		return fmt.Sprintf("%s %s %s", oneOf(r, someNumber), order, path)
+	case 12, 13:
+		return fmt.Sprintf("%s %s %s", path, oneOf(r, []string{"startsWith", "endsWith", "contains", "matches"}), quoted(oneOf(r, []string{"pro", "p", "-1", "größe", "", "o", "^[a-z]+$"})))
 	case 14:
-		return fmt.Sprintf("%s in data", quoted(oneOf(r, someNames)))
+		return path
+	case 15:
+		return oneOf(r, []string{"len(data) > 2", "data.n + 1 > 5", "true", "false", "upper(string(data.plan)) == \"PRO\"", "data.n == data.plan", "data.n < data.a.b"})
+	case 16:
+		return fmt.Sprintf("%s in %s", quoted(oneOf(r, []string{"a", "n", "plan", "b", "pro"})), oneOf(r, []string{"data", "data.a", "context", "event", "data.list"}))
+	case 17:
+		return fmt.Sprintf("%s in %s", randomLiteral(r), path)
+	case 18:
+		return fmt.Sprintf("%s(%s, %s)", oneOf(r, []string{"any", "all", "none", "one"}), path, oneOf(r, []string{`# == "pro"`, ".b == 7", "# == 7", ".b"}))
+	case 19, 20:
+		return fmt.Sprintf("%s %s %s", oneOf(r, []string{"timestamp", "received_at"}), oneOf(r, []string{order, order, "==", "!="}), oneOf(r, someTimes))
+	case 21:
+		return fmt.Sprintf("%s %s timestamp", oneOf(r, someTimes), order)
+	case 22:
+		return fmt.Sprintf("%s in %s", oneOf(r, []string{"name", "data.plan", "data.n"}), path)
 	}
 	if depth == 0 {
 		return "user_id == \"u\""
 	}
-	inner := randomPart(r, depth-1) + oneOf(r, []string{" || ", " && ", " or "}) + randomPart(r, depth-1)
+	inner := randomPart(r, depth-1) + oneOf(r, []string{" || ", " && ", " or ", " and "}) + randomPart(r, depth-1)
 	return oneOf(r, []string{"(", "!(", "not ("}) + inner + ")"
+}
+
+func randomLiteral(r *rand.Rand) string {
+	return oneOf(r, []string{oneOf(r, someNumber), quoted(oneOf(r, someTexts)), "true", "false"})
 }
 
 func randomMatch(r *rand.Rand) string {
@@ -93,10 +128,17 @@ func randomObject(r *rand.Rand, names ...string) json.RawMessage {
 	return json.RawMessage("{" + strings.Join(members, oneOf(r, []string{",", " ,\n "})) + "}")
 }
 
+var someInstants = []time.Time{
+	{}, time.Date(2024, 5, 6, 0, 0, 0, 0, time.UTC), time.Date(2024, 5, 6, 0, 0, 0, 1, time.UTC), time.Date(2024, 5, 6, 7, 8, 9, 123e6, time.UTC),
+	time.Date(2024, 5, 6, 7, 8, 0, 0, time.UTC), time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC), time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC),
+	time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
+}
+
 func randomEvent(r *rand.Rand) *engine.Event {
 	event := &engine.Event{
 		Type: oneOf(r, someTypes), Name: oneOf(r, someNames), UserID: oneOf(r, []string{"u", ""}),
-		Data:       randomObject(r, `"n"`, `"plan"`, `"a"`, `"a b"`, `"ünï"`, `"other"`, `"\u0061"`),
+		Data:      randomObject(r, `"n"`, `"plan"`, `"a"`, `"a b"`, `"ünï"`, `"other"`, `"\u0061"`, `"list"`, `"null"`),
+		Timestamp: someInstants[r.IntN(len(someInstants))], ReceivedAt: someInstants[r.IntN(len(someInstants))],
 		Properties: randomObject(r, `"n"`), Traits: randomObject(r, `"plan"`), Original: randomObject(r, `"x"`),
 	}
 	if r.IntN(2) == 0 {
@@ -127,10 +169,10 @@ func checkIndex(t *testing.T, seed1, seed2 uint64, rules, events int) (pairs, fo
 	if err != nil {
 		t.Fatalf("%v\n%s", err, source.String())
 	}
-	looped := &Set{rules: indexed.rules, matcher: everyRule(indexed.rules)}
+	looped := plainLoop(t, indexed)
 	for range events {
 		event := randomEvent(r)
-		found += len(indexed.matcher.candidates(event, nil))
+		found += len(indexed.look(event).candidates)
 		got, want := indexed.Decide(event), looped.Decide(event)
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("seeds %d %d: %+v\ndata %s properties %s context %s traits %s original %s\nindexed %s\nlooped  %s", seed1, seed2, event,
@@ -138,6 +180,43 @@ func checkIndex(t *testing.T, seed1, seed2 uint64, rules, events int) (pairs, fo
 		}
 	}
 	return rules * events, found
+}
+
+// plainLoop is a set that evaluates the expressions of every rule, one after the other: what the index and the probes are
+// held against.
+func plainLoop(t testing.TB, set *Set) *Set {
+	t.Helper()
+	l := newLanguage(eventPlace)
+	plain := &Set{environment: set.environment, tree: set.tree, matcher: everyRule(len(set.rules))}
+	for _, r := range set.rules {
+		loop := *r
+		loop.match.parts = nil
+		if !r.match.text.IsZero() {
+			node, problem := l.parse(r.match.text)
+			if problem != nil {
+				t.Fatal(problem)
+			}
+			for _, part := range conjuncts(node, nil) {
+				value, problem := l.build(r.match.text, part)
+				if problem != nil {
+					t.Fatal(problem)
+				}
+				loop.match.parts = append(loop.match.parts, conjunct{opaque{}, value})
+			}
+		}
+		plain.rules = append(plain.rules, &loop)
+	}
+	return plain
+}
+
+// everyRule finds all rules, always.
+type everyRule int
+
+func (n everyRule) candidates(_ *notes, into []int32) []int32 {
+	for number := range n {
+		into = append(into, int32(number))
+	}
+	return into
 }
 
 // described are the rules of a decision with their matches.
@@ -182,24 +261,41 @@ func TestGroups(t *testing.T) {
 		`name endsWith "x"`:                             "name …x",
 		`data.x != nil`:                                 "data/x?",
 		`data.x`:                                        "data/x?",
+		`data.x == nil`:                                 "data/x missing",
+		`!data.x`:                                       "",
 		`!(data.x != "a")`:                              "data/x = a",
 		`data.x == "a" || name == "b"`:                  "data/x = a | name = b",
 		`(data.x == "a" && name == "b") || true`:        "",
 		`(data.x == "a" && name == "b") || data.y == 1`: "data/x = a | data/y = 1",
 		`data.x == "a" || name contains "b"`:            "",
+		`data.x == "a" || data.y contains "b"`:          "data/x = a | data/y?",
 		`data.x != "a"`:                                 "",
-		`data.x == nil`:                                 "",
+		`!(data.x != "a" || name != "b")`:               "data/x = a, name = b",
+		`!(data.n > 5 || data.x != "a")`:                "data/n -Inf..5 | data/n missing",
+		`!(data.x != "a" && name != "b")`:               "data/x = a | name = b",
+		`(data.x ?? "a") == "a"`:                        "data/x = a | data/x missing",
+		`(data.x ?? "b") == "a"`:                        "data/x = a",
+		`(data.n ?? 0) >= 5`:                            "data/n 5..+Inf",
 		`data.x == data.y`:                              "",
-		`timestamp > date("2024-01-01")`:                "",
-		`data.x in ["a", nil]`:                          "",
-		`lower(data.x) == "a"`:                          "",
-		`data.x startsWith ""`:                          "",
+		`data.x < data.y`:                               "data/x?",
+		`timestamp > date("2024-01-01")`:                "timestamp 1.70407e+09..+Inf",
+		`received_at < date("2024-01-01 09:00", nil, "Europe/Berlin")`: "received_at -Inf..1.7041e+09",
+		`data.x in ["a", nil]`:          "data/x = a",
+		`data.x not in ["a"]`:           "",
+		`"vip" in data.tags`:            "data/tags has vip",
+		`name in data.names`:            "data/names?",
+		`"x" in data`:                   "data/x there",
+		`any(data.items, .sku == "A")`:  "data/items?",
+		`none(data.items, .sku == "A")`: "",
+		`data.x matches "^a"`:           "data/x?",
+		`lower(data.x) == "a"`:          "",
+		`data.x startsWith ""`:          "data/x?",
 	} {
 		source, err := Parse("r.yaml", fmt.Appendf(nil, "rules: [{key: a, match: %q, actions: [{identify: {user_id: user_id}}]}]", source))
 		if err != nil {
 			t.Fatal(err)
 		}
-		match, problem := language.match(source.Rules[0].Match)
+		match, problem := language.match(source.Rules[0].Match, newPathBook())
 		if problem != nil {
 			t.Fatal(problem)
 		}
@@ -218,10 +314,20 @@ func TestGroups(t *testing.T) {
 }
 
 func alternativeText(p *predicate) string {
-	at := eventNames[p.root].name + p.path
+	at := strings.Join(append([]string{eventNames[p.path.root].name}, p.path.names...), "/")
 	switch p.kind {
-	case isEqual:
-		return fmt.Sprintf("%s = %v", at, p.value)
+	case isText:
+		return at + " = " + p.text
+	case isNumeral:
+		return fmt.Sprintf("%s = %v", at, p.low)
+	case isBool:
+		return fmt.Sprintf("%s = %v", at, p.low == 1)
+	case hasItem:
+		return at + " has " + p.text
+	case isMissing:
+		return at + " missing"
+	case isThere:
+		return at + " there"
 	case hasPrefix:
 		return at + " " + p.text + "…"
 	case hasSuffix:
@@ -239,14 +345,14 @@ func TestIntervals(t *testing.T) {
 		var all []interval
 		for n := range r.IntN(40) {
 			low := float64(r.IntN(20))
-			one := interval{low: low, high: low + float64(r.IntN(8)) - 1, rule: &rule{number: n}}
+			one := interval{low: low, high: low + float64(r.IntN(8)) - 1, rule: int32(n)}
 			all = append(all, one)
 			tree.add(one.low, one.high, one.rule)
 		}
 		tree.build()
 		low := float64(r.IntN(24)) - 2
 		high := low + float64(r.IntN(3))
-		got := map[*rule]bool{}
+		got := map[int32]bool{}
 		for _, found := range tree.find(low, high, nil) {
 			if got[found] {
 				t.Fatal("a rule is found twice")
@@ -258,123 +364,5 @@ func TestIntervals(t *testing.T) {
 				t.Fatalf("%v..%v for %v..%v: found %v, want %v", one.low, one.high, low, high, got[one.rule], want)
 			}
 		}
-	}
-}
-
-// benchEvent is a track of 1.3 KB as it comes from the log.
-func benchEvent() *engine.Event {
-	data := json.RawMessage(`{"plan":"pro","account_id":"acme-4711","seats":25,"total":1299.5,"currency":"EUR","coupon":null,"trial":false,"sku":"A-50000-x",` +
-		`"recipients":[{"id":"u-1","name":"Sam Seely","email":"sam@example.com"}],"items":[{"sku":"A-1","qty":2},{"sku":"B-2","qty":1}]}`)
-	context := json.RawMessage(`{"ip":"203.0.113.7","locale":"en-US","userAgent":"` + strings.Repeat("Mozilla/5.0 ", 20) + `","library":{"name":"analytics.js","version":"next-1.64.0"},` +
-		`"page":{"path":"/signup","title":"Sign up","url":"https://app.example.com/signup"},"campaign":{"source":"newsletter","name":"winter"}}`)
-	return &engine.Event{Environment: "e", Type: "track", Name: "user-signed-up", UserID: "u-1", Data: data, Properties: data, Context: context, Original: data}
-}
-
-// benchRules compiles n rules, ten thousand to a file.
-func benchRules(b *testing.B, n int, one func(i int) string) *Set {
-	b.Helper()
-	var files []*File
-	for from := 0; from < n; from += 10_000 {
-		var source strings.Builder
-		source.WriteString("rules:\n")
-		for i := from; i < min(n, from+10_000); i++ {
-			match, _ := json.Marshal(one(i))
-			fmt.Fprintf(&source, "  - {key: r%d, match: %s, actions: [{identify: {user_id: user_id}}]}\n", i, match)
-		}
-		file, err := Parse(fmt.Sprintf("r%d.yaml", from), []byte(source.String()))
-		if err != nil {
-			b.Fatal(err)
-		}
-		files = append(files, file)
-	}
-	set, err := Compile("e", files)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return set
-}
-
-// benchMatch finds the rules for an event that none of them wants, by the index and by a plain loop.
-func benchMatch(b *testing.B, one func(i int) string) {
-	for _, n := range []int{1, 100, 10_000, 100_000} {
-		set, event := benchRules(b, n, one), benchEvent()
-		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if set.Decide(event) != nil {
-					b.Fatal("a rule matched")
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkMatch(b *testing.B) {
-	benchMatch(b, func(i int) string {
-		return fmt.Sprintf(`type == "track" && name == "event-%d" && data.plan in ["pro", "team"]`, i)
-	})
-}
-
-func BenchmarkMatchSameName(b *testing.B) {
-	benchMatch(b, func(i int) string {
-		return fmt.Sprintf(`type == "track" && name == "user-signed-up" && data.account_id == "account-%d"`, i)
-	})
-}
-
-func BenchmarkMatchRange(b *testing.B) {
-	benchMatch(b, func(i int) string {
-		return fmt.Sprintf(`name == "user-signed-up" && data.total >= %d && data.total < %d`, 2000+10*i, 2010+10*i)
-	})
-}
-
-func BenchmarkMatchPrefix(b *testing.B) {
-	benchMatch(b, func(i int) string {
-		return fmt.Sprintf(`name == "user-signed-up" && data.sku startsWith "B-%d-"`, i)
-	})
-}
-
-func BenchmarkMatchMixed(b *testing.B) {
-	benchMatch(b, func(i int) string {
-		switch {
-		case i%100 == 99:
-			return fmt.Sprintf(`name == "user-signed-up" && data.account_id matches "^nobody-%d$"`, i)
-		case i%4 == 0:
-			return fmt.Sprintf(`name == "event-%d"`, i)
-		case i%4 == 1:
-			return fmt.Sprintf(`name == "user-signed-up" && data.account_id == "account-%d"`, i)
-		case i%4 == 2:
-			return fmt.Sprintf(`name == "user-signed-up" && data.total > %d && data.total < %d`, 2000+i, 2001+i)
-		}
-		return fmt.Sprintf(`data.sku startsWith "C-%d-"`, i)
-	})
-}
-
-func BenchmarkMatchNaive(b *testing.B) {
-	for _, n := range []int{1, 100, 10_000} {
-		set, event := benchRules(b, n, func(i int) string {
-			return fmt.Sprintf(`name == "user-signed-up" && data.account_id == "account-%d"`, i)
-		}), benchEvent()
-		set.matcher = everyRule(set.rules)
-		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
-			for b.Loop() {
-				set.Decide(event)
-			}
-		})
-	}
-}
-
-// BenchmarkLoad compiles 100,000 rules, and tells what they hold in memory.
-func BenchmarkLoad(b *testing.B) {
-	for b.Loop() {
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		set := benchRules(b, 100_000, func(i int) string {
-			return fmt.Sprintf(`type == "track" && name == "event-%d" && data.plan in ["pro", "team"]`, i)
-		})
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(1<<20), "MiB")
-		runtime.KeepAlive(set)
 	}
 }

@@ -13,12 +13,12 @@ type intervals struct {
 
 type interval struct {
 	low, high, highest float64
-	rule               *rule
+	rule               int32
 }
 
-func (t *intervals) add(low, high float64, r *rule) {
+func (t *intervals) add(low, high float64, rule int32) {
 	if low <= high { // an empty range holds nothing
-		t.nodes = append(t.nodes, interval{low: low, high: high, rule: r})
+		t.nodes = append(t.nodes, interval{low: low, high: high, rule: rule})
 	}
 }
 
@@ -45,11 +45,11 @@ func (t *intervals) highest(from, to int) float64 {
 }
 
 // find appends the rules of all ranges that touch low to high.
-func (t *intervals) find(low, high float64, into []*rule) []*rule {
+func (t *intervals) find(low, high float64, into []int32) []int32 {
 	return t.below(0, len(t.nodes), low, high, into)
 }
 
-func (t *intervals) below(from, to int, low, high float64, into []*rule) []*rule {
+func (t *intervals) below(from, to int, low, high float64, into []int32) []int32 {
 	for from < to {
 		middle := (from + to) / 2
 		node := &t.nodes[middle]

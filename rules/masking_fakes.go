@@ -170,7 +170,7 @@ func fakeBirthday(text string, n int) string {
 	switch {
 	case isoDate.MatchString(text):
 		return day + digit.ReplaceAllString(text[len(day):], "0")
-	case numeral.MatchString(text):
+	case numberForm.MatchString(text):
 		return strconv.Itoa(631152000 + (n-1)*24*60*60)
 	case yearLast.MatchString(text):
 		return layDigits(text, fmt.Sprintf("%02d01", 1+(n-1)%12)+"1990")
@@ -179,9 +179,9 @@ func fakeBirthday(text string, n int) string {
 }
 
 var (
-	isoDate  = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}`)
-	yearLast = regexp.MustCompile(`^[0-9]{2}[./-][0-9]{2}[./-][0-9]{4}$`)
-	numeral  = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+	isoDate    = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}`)
+	yearLast   = regexp.MustCompile(`^[0-9]{2}[./-][0-9]{2}[./-][0-9]{4}$`)
+	numberForm = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 )
 
 // fakeIP is an address for documentation (RFC 5737, RFC 3849).
@@ -206,7 +206,7 @@ func fakeCard(text string, n int) string {
 }
 
 func fakeSecret(text string, n int) string {
-	if numeral.MatchString(text) {
+	if numberForm.MatchString(text) {
 		return shaped(text, n)
 	}
 	return fmt.Sprintf("masked-secret-%d", n)
@@ -219,7 +219,7 @@ func shaped(text string, n int) string {
 	if digits = digits[len(digits)-count:]; count > 1 && digits[0] == '0' {
 		digits = "1" + digits[1:]
 	}
-	if numeral.MatchString(text) {
+	if numberForm.MatchString(text) {
 		return layDigits(text, digits)
 	}
 	return layDigits(strings.Map(func(r rune) rune {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -85,8 +86,8 @@ func (r *rule) records(use use) (names []string) {
 
 // forMessages reports that a rule which does not compare type is hardly for records.
 func (r *rule) forMessages(use use) bool {
-	for _, condition := range r.match.conditions {
-		if condition.uses.reads("type") {
+	for i := range r.match.parts {
+		if value := r.match.parts[i].value; value != nil && value.uses.reads("type") {
 			return true
 		}
 	}
@@ -95,8 +96,8 @@ func (r *rule) forMessages(use use) bool {
 
 // allows reports whether no test of a field excludes a value.
 func (m *match) allows(field, value string) bool {
-	for _, test := range m.tests {
-		if eventNames[test.field].name == field && !slices.Contains(test.values, value) {
+	for i := range m.parts {
+		if root, texts, ok := wanted(m.parts[i].probe); ok && eventNames[root].name == field && !slices.Contains(texts, value) {
 			return false
 		}
 	}
@@ -112,8 +113,14 @@ func (m *match) compares(field, value string) bool {
 // memberOf is a member that is looked up by a literal name.
 type memberOf struct{ value, name string }
 
+// memberUse is one with the type that comparisons tell, "" when none does.
+type memberUse struct {
+	memberOf
+	typ string
+}
+
 // lookup notes the members that one node of an expression looks up.
-func (e *expression) lookup(node ast.Node) {
+func (e *code) lookup(node ast.Node) {
 	switch n := node.(type) {
 	case *ast.MemberNode:
 		e.member(n.Node, n.Property)
@@ -138,7 +145,7 @@ func (e *expression) lookup(node ast.Node) {
 }
 
 // member notes a member by its name, or those of a list of names.
-func (e *expression) member(value, name ast.Node) {
+func (e *code) member(value, name ast.Node) {
 	of := nameOf(value)
 	if of == "" {
 		return
@@ -154,14 +161,18 @@ func (e *expression) member(value, name ast.Node) {
 }
 
 // note adds a member; what is known of its type stays.
-func (e *expression) note(member memberOf, typ string) {
-	if e.members[member] == "" {
-		e.members[member] = typ
+func (e *code) note(member memberOf, typ string) {
+	for i := range e.members {
+		if e.members[i].memberOf == member {
+			e.members[i].typ = cmp.Or(e.members[i].typ, typ)
+			return
+		}
 	}
+	e.members = append(e.members, memberUse{member, typ})
 }
 
 // compared notes the type of a member that is compared with a literal, or with a list of them.
-func (e *expression) compared(value, with ast.Node) {
+func (e *code) compared(value, with ast.Node) {
 	if chain, ok := value.(*ast.ChainNode); ok {
 		value = chain.Node
 	}
@@ -203,14 +214,15 @@ func nameOf(node ast.Node) string {
 }
 
 // leave ends what an expression calls by a name of its own: the members of that are those of what it stands for.
-func (e *expression) leave(let *ast.VariableDeclaratorNode) {
-	for member, typ := range e.members {
-		if member.value != let.Name {
-			continue
+func (e *code) leave(let *ast.VariableDeclaratorNode) {
+	left := e.members
+	e.members = nil
+	for _, use := range left {
+		if use.value == let.Name {
+			use.value = nameOf(let.Value)
 		}
-		delete(e.members, member)
-		if of := nameOf(let.Value); of != "" {
-			e.note(memberOf{of, member.name}, typ)
+		if use.value != "" {
+			e.note(use.memberOf, use.typ)
 		}
 	}
 }
@@ -225,7 +237,9 @@ type use struct {
 
 func (r *rule) use() use {
 	u := use{members: map[memberOf]string{}, aliases: map[string]string{}}
-	u.add(r.match.conditions...)
+	for i := range r.match.parts {
+		u.add(r.match.parts[i].value)
+	}
 	for _, one := range r.transforms {
 		u.add(one.value)
 		u.aliases[one.name] = one.value.is
@@ -242,10 +256,8 @@ func (u *use) add(expressions ...*expression) {
 			continue
 		}
 		u.names |= e.uses
-		for member, typ := range e.members {
-			if u.members[member] == "" {
-				u.members[member] = typ
-			}
+		for _, use := range e.members {
+			u.members[use.memberOf] = cmp.Or(u.members[use.memberOf], use.typ)
 		}
 	}
 }

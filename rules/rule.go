@@ -10,8 +10,8 @@ import (
 type rule struct {
 	environment string
 	key         string
-	// number is the rule's position in its set.
-	number     int
+	enabled     bool
+
 	match      match
 	transforms []transform
 	actions    []action
@@ -37,10 +37,13 @@ type action struct {
 }
 
 // decide is what the rule asks for of one event: nothing when it does not match, and nothing when any of its
-// expressions fails.
-func (r *rule) decide(s *scope) (matched bool, actions []*engine.Action, err error) {
-	matched, err = r.match.holds(s)
-	if !matched || err != nil {
+// expressions fails. Known is what its match's probe says.
+func (r *rule) decide(s *scope, known answer) (matched bool, actions []*engine.Action, err error) {
+	if known == unsure {
+		matched, err = r.match.evaluate(s)
+		known = answerOf(matched)
+	}
+	if known == no || err != nil {
 		return false, nil, err
 	}
 	defer func() { // the names are this rule's only

@@ -82,7 +82,8 @@ type scope struct {
 	decoded    []decoded
 	machine    vm.VM
 	budget     budget
-	candidates []*rule
+	notes      notes
+	candidates []int32 // numbers of rules
 }
 
 type decoded struct {
@@ -102,7 +103,7 @@ func newScope(event *engine.Event) *scope {
 func (s *scope) free() {
 	clear(s.values)
 	clear(s.decoded)
-	clear(s.candidates)
+	s.notes.clear()
 	clear(s.machine.Stack[:cap(s.machine.Stack)])
 	clear(s.machine.Variables)
 	s.event, s.loaded, s.decoded, s.candidates = nil, 0, s.decoded[:0], s.candidates[:0]

@@ -20,14 +20,21 @@ var _ engine.Decider = (*Set)(nil)
 type Set struct {
 	environment string
 	rules       []*rule
-	matcher     matcher
+	// tree is where the rules look in an event, and matcher finds those that it could be for.
+	tree    *pathTree
+	matcher matcher
 }
 
-func newSet(environment string, rules []*rule) *Set {
-	for i, r := range rules {
-		r.number = i
+func newSet(environment string, rules []*rule, book *pathBook) *Set {
+	paths := map[*eventPath]bool{}
+	add := func(path *eventPath) { paths[path] = true }
+	for _, r := range rules {
+		for i := range r.match.parts {
+			r.match.parts[i].paths(add)
+		}
 	}
-	return &Set{environment: environment, rules: rules, matcher: newIndex(rules)}
+	size := book.len()
+	return &Set{environment: environment, rules: rules, tree: newPathTree(paths, size), matcher: newIndex(rules, size)}
 }
 
 // Environment is the key of the environment that the set was compiled for.
@@ -53,21 +60,22 @@ func (s *Set) Decide(event *engine.Event) *engine.Decision { return s.decide(eve
 
 // decide counts each rule's work in counters, by its number, unless it is nil.
 func (s *Set) decide(event *engine.Event, counters []*counter) *engine.Decision {
-	scope := newScope(event)
+	scope := s.look(event)
 	defer scope.free()
-	scope.candidates = s.matcher.candidates(event, scope.candidates)
 	var decision *engine.Decision
 	var begun time.Time
-	for _, r := range scope.candidates {
-		if !r.match.possible(event) {
+	for _, number := range scope.candidates {
+		r := s.rules[number]
+		known := r.match.probe(&scope.notes)
+		if known == no {
 			continue
 		}
 		if counters != nil && begun.IsZero() {
 			begun = time.Now()
 		}
-		matched, actions, err := r.decide(scope)
+		matched, actions, err := r.decide(scope, known)
 		if counters != nil {
-			begun = counters[r.number].add(begun, matched, err)
+			begun = counters[number].add(begun, matched, err)
 		}
 		decision = collect(decision, r, matched, actions, err)
 	}
@@ -75,6 +83,27 @@ func (s *Set) decide(event *engine.Event, counters []*counter) *engine.Decision 
 		slices.SortStableFunc(decision.Actions, func(a, b *engine.Action) int { return strings.Compare(a.Kind, b.Kind) }) // identify < trigger
 	}
 	return decision
+}
+
+// look is the scope of an event, with the rules that could match it.
+func (s *Set) look(event *engine.Event) *scope {
+	scope := newScope(event)
+	scope.notes.begin(s.tree, event)
+	scope.candidates = s.matcher.candidates(&scope.notes, scope.candidates)
+	return scope
+}
+
+// Matches appends the positions of the rules that match an event to into, in order, without evaluating what they ask
+// for. One that fails does not match.
+func (s *Set) Matches(event *engine.Event, into []int) []int {
+	scope := s.look(event)
+	defer scope.free()
+	for _, number := range scope.candidates {
+		if holds, err := s.rules[number].match.holds(scope); holds && err == nil {
+			into = append(into, int(number))
+		}
+	}
+	return into
 }
 
 func collect(decision *engine.Decision, r *rule, matched bool, actions []*engine.Action, err error) *engine.Decision {

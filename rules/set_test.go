@@ -275,11 +275,6 @@ rules:
 	}
 }
 
-// everyRule is the matcher that prunes nothing.
-type everyRule []*rule
-
-func (m everyRule) candidates(_ *engine.Event, into []*rule) []*rule { return append(into, m...) }
-
 func FuzzMatch(f *testing.F) {
 	for _, source := range []string{
 		`type == "track" && data.a.b > 5`, `map(data.items, {"id": #.id})`, `let x = data; x.a[0:1] ?? nil`, `data | get("plan") in ["a"]`,

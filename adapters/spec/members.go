@@ -37,12 +37,24 @@ var memberNames = [memberCount]string{
 	"traits", "context", "integrations", "timestamp", "originalTimestamp", "sentAt", "batch", "json",
 }
 
-var memberAt = func() map[string]int {
-	at := make(map[string]int, memberCount)
-	for i, name := range memberNames {
-		at[name] = i
+// memberAt is the position of a member that is read, and -1 for any other. Their names are of few lengths, and each of
+// these has few of them: that is quicker than a map.
+func memberAt(name []byte) int {
+	if len(name) < len(membersOfLength) {
+		for _, i := range membersOfLength[len(name)] {
+			if memberNames[i] == string(name) {
+				return i
+			}
+		}
 	}
-	return at
+	return -1
+}
+
+var membersOfLength = func() (byLength [20][]int) {
+	for i, name := range memberNames {
+		byLength[len(name)] = append(byLength[len(name)], i)
+	}
+	return byLength
 }()
 
 // members are the raw values of one object, nil for absent and null; of repeated ones the last, as encoding/json has it.
@@ -50,19 +62,26 @@ type members struct {
 	values [memberCount]json.RawMessage
 	// count is of all members, the unread ones too.
 	count int
+	// deepTraits is false when no object inside has traits.
+	deepTraits bool
 }
 
-// membersOf walks an object once.
-func membersOf(object json.RawMessage, limits engine.JSONLimits) (*members, error) {
-	m := &members{}
-	err := engine.MembersOf(object, limits, func(name []byte, value json.RawMessage) error {
+// read walks an object once.
+func (m *members) read(object json.RawMessage, limits engine.JSONLimits) error {
+	*m = members{}
+	found := engine.ReadObject(object, limits)
+	found.LookFor(memberNames[memberTraits])
+	for {
+		name, value, ok := found.Next()
+		if !ok {
+			m.deepTraits = found.Spotted()
+			return found.Err()
+		}
 		m.count++
-		if i, read := memberAt[string(name)]; read {
+		if i := memberAt(name); i >= 0 {
 			m.values[i] = unlessNull(value)
 		}
-		return nil
-	})
-	return m, err
+	}
 }
 
 func unlessNull(value json.RawMessage) json.RawMessage {
@@ -75,19 +94,19 @@ func unlessNull(value json.RawMessage) json.RawMessage {
 // lookup is one member of a checked object, nil for absent and null. Most objects do not have it, and are not walked: a
 // name is there as it is written, or with an escape.
 func lookup(object json.RawMessage, name string) (found json.RawMessage) {
-	if !bytes.Contains(object, []byte(name)) && !bytes.Contains(object, []byte(`\u`)) {
+	if !bytes.Contains(object, []byte(name)) && bytes.IndexByte(object, '\\') < 0 {
 		return nil
 	}
-	err := engine.MembersOf(object, engine.DefaultJSONLimits, func(member []byte, value json.RawMessage) error {
+	members := engine.ReadObject(object, engine.DefaultJSONLimits)
+	for {
+		member, value, ok := members.Next()
+		if !ok {
+			return found
+		}
 		if string(member) == name {
 			found = unlessNull(value)
 		}
-		return nil
-	})
-	if err != nil {
-		return nil
 	}
-	return found
 }
 
 // fill adds to an object the members of another that it lacks, and goes on below where both have an object, for so many

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"switchyard/engine"
 )
@@ -134,12 +135,12 @@ func (r *reading) messageID() string {
 }
 
 // ID is an opaque id: the text of a checked JSON string, or a number's digits as they were sent; ok is false
-// for anything else, and for nil.
+// for anything else, and for nil. It shares the memory of raw where it can, as all of an event shares that of its request.
 func ID(raw json.RawMessage) (id string, ok bool) {
 	if c := engine.KindOf(raw); c == '-' || c >= '0' && c <= '9' {
-		return string(raw), true
+		return unsafe.String(unsafe.SliceData(raw), len(raw)), true
 	}
-	return engine.StringOf(raw)
+	return engine.LentString(raw)
 }
 
 // section is a member that is an object.
@@ -164,7 +165,7 @@ func (r *reading) readContext() json.RawMessage {
 // a group are the group's, and those in the context are of its user, so they stay apart.
 func (r *reading) readTraits() json.RawMessage {
 	own := r.section(memberTraits)
-	if r.event.Type == engine.TypeGroup || r.event.Context == nil {
+	if r.event.Type == engine.TypeGroup || r.event.Context == nil || !r.deepTraits && r.context == nil {
 		return own
 	}
 	below := lookup(r.event.Context, "traits")
@@ -205,7 +206,7 @@ func (r *reading) trackName() string {
 		r.fail("event must be a string, not %s", TypeName(raw))
 		return r.event.Type
 	}
-	name, _ := engine.StringOf(raw)
+	name, _ := engine.LentString(raw)
 	if name == "" {
 		r.fail("a track must have the name of its event, as event")
 		return r.event.Type
@@ -219,10 +220,10 @@ func (r *reading) pageName() string {
 		r.fail("name must be a string, not %s", TypeName(raw))
 		return ""
 	}
-	if name, _ := engine.StringOf(raw); name != "" {
+	if name, _ := engine.LentString(raw); name != "" {
 		return name
 	}
-	name, _ := engine.StringOf(lookup(r.event.Properties, "name"))
+	name, _ := engine.LentString(lookup(r.event.Properties, "name"))
 	return name
 }
 

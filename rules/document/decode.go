@@ -30,6 +30,8 @@ const (
 //
 // With a lookup, ${NAME} and ${NAME:-default} are expanded in every text, also where a number, boolean or duration is
 // wanted; nil leaves them alone. What a variable holds never appears in a problem.
+//
+// A document is decoded once.
 func (d *Document) Decode(into any, lookup Lookup) error {
 	dec := &decoder{doc: d, lookup: lookup}
 	target := reflect.ValueOf(into).Elem()
@@ -38,6 +40,7 @@ func (d *Document) Decode(into any, lookup Lookup) error {
 	} else {
 		dec.value(d.root, target)
 	}
+	d.root = nil // every Text keeps the document, and the tree is many times its size
 	return dec.problems.Err()
 }
 

@@ -1,0 +1,128 @@
+package rules
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+
+	"switchyard/rules/document"
+)
+
+// Compiler reads rule files and compiles them, and keeps what it made: the next Compiler does the work of what has
+// changed only. It is for one goroutine; the sets that it makes are for any number.
+type Compiler struct {
+	book *pathBook
+	// used is how many paths the sets look at.
+	used   int
+	before *Compiler // nil for the first, and once settled
+
+	files     map[string]*File
+	rules     map[compiledFor]*rule
+	codes     map[codeKey]*code
+	languages map[string]*language
+}
+
+// compiledFor is a rule as written, in one environment. A file that has not changed has the same rules.
+type compiledFor struct {
+	environment string
+	written     *Rule
+}
+
+// codeKey is an expression with the names of the transforms that it sees.
+type codeKey struct{ transforms, text string }
+
+// NewCompiler is one that knows nothing yet.
+func NewCompiler() *Compiler {
+	return &Compiler{
+		book: newPathBook(), files: map[string]*File{}, rules: map[compiledFor]*rule{}, codes: map[codeKey]*code{},
+		languages: map[string]*language{},
+	}
+}
+
+// Next is a Compiler for the next time: it takes over what it is asked for again. What it is not asked for is let go by
+// Settle.
+func (c *Compiler) Next() *Compiler {
+	next := NewCompiler()
+	const spare, depth = 10_000, 8
+	if c.book.len() > spare+depth*c.used {
+		return next // most of the paths are of rules that are gone: begin again
+	}
+	next.book, next.before = c.book, c
+	return next
+}
+
+// Settle is called when everything has been compiled.
+func (c *Compiler) Settle() { c.before, c.languages = nil, map[string]*language{} }
+
+// Load reads rule files, all of them, before it reports what is wrong, as document.Problems.
+func (c *Compiler) Load(paths []string) ([]*File, error) {
+	var files []*File
+	var problems document.Problems
+	for _, path := range paths {
+		file, err := c.load(path)
+		if found, ok := err.(document.Problems); ok {
+			problems = append(problems, found...)
+			continue
+		}
+		files = append(files, file)
+	}
+	return files, problems.Err()
+}
+
+func (c *Compiler) load(path string) (*File, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, document.Problems{{File: path, Line: 1, Col: 1, Message: fmt.Sprintf("can not be read: %v", err)}}
+	}
+	file := c.known(path)
+	if file == nil || !bytes.Equal(file.src, src) {
+		if file, err = Parse(path, src); err != nil {
+			return nil, err
+		}
+	}
+	c.files[path] = file
+	return file, nil
+}
+
+func (c *Compiler) known(path string) *File {
+	if file := c.files[path]; file != nil || c.before == nil { // another environment may have it
+		return file
+	}
+	return c.before.files[path]
+}
+
+// language is that of expressions below some transforms.
+func (c *Compiler) language(transforms ...string) *language {
+	key := strings.Join(transforms, " ")
+	if c.languages[key] == nil {
+		c.languages[key] = newLanguage(eventPlace, transforms...)
+	}
+	return c.languages[key]
+}
+
+// expression compiles one, or takes the code of one that reads the same.
+func (c *Compiler) expression(l *language, text document.Text) (*expression, *document.Problem) {
+	key := codeKey{strings.Join(l.transforms, " "), text.Value}
+	known := c.codes[key]
+	if known == nil && c.before != nil {
+		known = c.before.codes[key]
+	}
+	if known == nil {
+		made, problem := l.compile(text)
+		if problem != nil {
+			return nil, problem
+		}
+		known = made.code
+	}
+	c.codes[key] = known
+	return &expression{text: text, code: known, mentions: known.traits}, nil
+}
+
+// recall is the compiled form of a rule that has been compiled before.
+func (c *Compiler) recall(key compiledFor) *rule {
+	if c.before == nil {
+		return nil
+	}
+	return c.before.rules[key]
+}
