@@ -12,11 +12,24 @@ import (
 	"switchyard/rules/document"
 )
 
+const checkSynopsis = "[-c FILE] [--strict] [--learned FILE | --server URL [--token T]] [--json] [--schema[=config|=rules]]"
+
+// checking are the flags of check.
+type checking struct {
+	file, learned  string
+	strict, asJSON bool
+	server         *client
+}
+
 // check validates the configuration and all its rules without touching a store. Its results are the problems, on stdout.
 func check(args []string, stdout, stderr io.Writer) error {
-	flags := newFlags("check", "[-c FILE] [--json] [--schema[=config|=rules]]", stderr)
-	file := flags.String("c", "switchyard.yaml", "the configuration `file`")
-	asJSON := flags.Bool("json", false, "print problems as JSON")
+	var c checking
+	flags := newFlags("check", checkSynopsis, stderr)
+	flags.StringVar(&c.file, "c", "switchyard.yaml", "the configuration `file`")
+	flags.BoolVar(&c.asJSON, "json", false, "print problems and warnings as JSON")
+	flags.BoolVar(&c.strict, "strict", false, "take warnings for problems")
+	flags.StringVar(&c.learned, "learned", "", "hold the rules against the fields that events had, too: a `file` with what /event-schemas of an environment answered")
+	c.server = clientFlags(flags)
 	var schema schemaFlag
 	flags.Var(&schema, "schema", "print the JSON Schema of the files instead: --schema=config, --schema=rules, or --schema for both in one document")
 	if _, err := parse(flags, args); err != nil {
@@ -25,19 +38,50 @@ func check(args []string, stdout, stderr io.Writer) error {
 	if schema != "" {
 		return printSchema(stdout, string(schema))
 	}
-	p, err := loadPlan(*file, os.LookupEnv)
-	if *asJSON {
-		return reportJSON(stdout, err)
+	if c.learned != "" && c.server.base != "" {
+		return usageError{errors.New("--learned and --server are two ways to say the same; choose one")}
+	}
+	p, err := loadPlan(c.file, os.LookupEnv)
+	if p == nil {
+		p = &plan{} // of a file that can not be read there is no more to say
+	}
+	warnings, failed := c.warnings(p)
+	if failed != nil {
+		return failed
+	}
+	if c.asJSON {
+		problems, bad := problemsOf(err), err != nil || c.strict && len(warnings) > 0
+		return printFound(stdout, map[string]any{"ok": !bad, "problems": problems, "warnings": append(document.Problems{}, warnings...)}, bad)
 	}
 	var problems document.Problems
-	if errors.As(err, &problems) {
-		fmt.Fprintln(stdout, problems.Explain())
-		fmt.Fprintf(stderr, "%d problem(s)\n", len(problems))
-		return errFound
-	}
-	if err != nil {
+	if err != nil && !errors.As(err, &problems) {
 		return err
 	}
+	if err := c.report(problems, warnings, stdout, stderr); err != nil {
+		return err
+	}
+	p.summarize(stdout)
+	return nil
+}
+
+// report prints what was found; errFound is for what makes the check fail.
+func (c *checking) report(problems, warnings document.Problems, stdout, stderr io.Writer) error {
+	for _, found := range []document.Problems{problems, warnings.Marked("warning")} {
+		if len(found) > 0 {
+			fmt.Fprintln(stdout, found.Explain())
+		}
+	}
+	if len(problems)+len(warnings) > 0 {
+		fmt.Fprintf(stderr, "%d problem(s), %d warning(s)\n", len(problems), len(warnings))
+	}
+	if len(problems) > 0 || c.strict && len(warnings) > 0 {
+		return errFound
+	}
+	return nil
+}
+
+// summarize says what is there of each environment.
+func (p *plan) summarize(stdout io.Writer) {
 	for _, e := range p.environments {
 		fmt.Fprintf(stdout, "%s: %d connection(s), %d rule(s): good\n", e.key, len(e.connections), p.sets[e.key].Len())
 		if unindexed := p.sets[e.key].Unindexed(); len(unindexed) > 0 {
@@ -46,21 +90,31 @@ func check(args []string, stdout, stderr io.Writer) error {
 				e.key, len(unindexed), shortList(unindexed, most))
 		}
 	}
-	return nil
 }
 
+// reportJSON prints what is wrong with files for programs; errFound is for what makes the command fail.
 func reportJSON(stdout io.Writer, err error) error {
+	problems := problemsOf(err)
+	return printFound(stdout, map[string]any{"ok": len(problems) == 0, "problems": problems}, len(problems) > 0)
+}
+
+// problemsOf are those of an error, or the error as one of no place.
+func problemsOf(err error) document.Problems {
 	problems := document.Problems{}
 	if err != nil && !errors.As(err, &problems) {
 		problems = document.Problems{{Message: err.Error()}}
 	}
+	return problems
+}
+
+func printFound(stdout io.Writer, found map[string]any, failed bool) error {
 	encoder := json.NewEncoder(stdout)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	if failed := encoder.Encode(map[string]any{"ok": len(problems) == 0, "problems": problems}); failed != nil {
-		return failed
+	if err := encoder.Encode(found); err != nil {
+		return err
 	}
-	if len(problems) > 0 {
+	if failed {
 		return errFound
 	}
 	return nil

@@ -28,6 +28,9 @@ type plan struct {
 	sets         map[string]*rules.Set
 	// written are the rule files of each environment, with their tests.
 	written map[string][]*rules.File
+	// shapes are what the schemas of each environment say of its events; warnings are what is odd by that.
+	shapes   map[string]rules.Shapes
+	warnings document.Problems
 	// files are what it was made of, to be watched: the configuration and the rule files.
 	files []string
 	// patterns are the rule patterns as absolute paths; a new file that fits one is a change too.
@@ -81,7 +84,7 @@ func reloadPlan(file string, lookup document.Lookup, compiler *rules.Compiler) (
 		return nil, err
 	}
 	cfg.withDefaults()
-	l := &loader{dir: filepath.Dir(file), schemas: map[string]*schema.Schema{}, plan: &plan{config: cfg, compiler: compiler, sets: map[string]*rules.Set{}, written: map[string][]*rules.File{}, files: []string{file}}}
+	l := &loader{dir: filepath.Dir(file), schemas: map[string]*schema.Schema{}, plan: &plan{config: cfg, compiler: compiler, sets: map[string]*rules.Set{}, written: map[string][]*rules.File{}, shapes: map[string]rules.Shapes{}, files: []string{file}}}
 	l.listeners()
 	l.sources()
 	l.environments()
@@ -176,6 +179,7 @@ func (l *loader) environments() {
 				planned.connections = append(planned.connections, connection)
 			}
 		}
+		l.types(planned, sortedKeys(e.Connections))
 		l.plan.environments = append(l.plan.environments, planned)
 	}
 }

@@ -57,6 +57,7 @@ func (s *server) reload(ctx context.Context, load func() (*plan, error), why str
 		return
 	}
 	s.metrics.Reloads.WithLabelValues("success").Inc()
+	p.warn(s.logger)
 	s.logger.Info("reloaded", "why", why, "environments", len(p.environments), "files", len(p.files))
 }
 

@@ -273,6 +273,7 @@ func (c *config) tokens() []httpapi.Token {
 
 // warnings are what an operator must know about the way this server runs.
 func (s *server) warnings() {
+	s.plan.Load().warn(s.logger)
 	if s.log.Embedded() {
 		s.logger.Warn(strings.Join([]string{
 			"THE EMBEDDED STORE KEEPS NOTHING: events, users and logs are gone when this process ends.",

@@ -131,6 +131,7 @@ func NewAdmin(options AdminOptions) *fiber.App {
 	in.Get("/users/:id", a.user)
 	in.Delete("/users/:id", needs(Editor), a.deleteUser)
 	in.Get("/event-names", a.names)
+	in.Get("/event-schemas", a.eventSchemas)
 	in.Get("/rules", a.rules)
 	in.Get("/rules/:id", a.rule)
 	return app

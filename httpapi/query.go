@@ -68,16 +68,19 @@ func (p *parameters) time(name string) time.Time {
 
 func (p *parameters) limit() int { return p.limitOr(defaultLimit) }
 
-func (p *parameters) limitOr(otherwise int) int {
-	value := p.c.Query("limit")
+func (p *parameters) limitOr(otherwise int) int { return p.count("limit", otherwise, maxLimit) }
+
+// count is a number from 1 to the most that is allowed.
+func (p *parameters) count(name string, otherwise, most int) int {
+	value := p.c.Query(name)
 	if value == "" {
 		return otherwise
 	}
-	limit, err := strconv.Atoi(value)
-	if err != nil || limit < 1 || limit > maxLimit {
-		p.fail("limit must be a number from 1 to %d", maxLimit)
+	count, err := strconv.Atoi(value)
+	if err != nil || count < 1 || count > most {
+		p.fail("%s must be a number from 1 to %d", name, most)
 	}
-	return limit
+	return count
 }
 
 func eventQuery(c *fiber.Ctx) (engine.EventQuery, error) {

@@ -20,11 +20,15 @@ func Compile(environment string, files []*File) (*Set, error) {
 
 // Compile is the function Compile, with what the Compiler knows.
 func (c *Compiler) Compile(environment string, files []*File) (*Set, error) {
-	work := &compilation{Compiler: c, environment: environment, base: c.language(), places: map[string]document.Place{}}
-	var rules []*rule
+	count := 0
 	for _, file := range files {
-		for i := range file.Rules {
-			if compiled := work.rule(&file.Rules[i]); compiled.enabled {
+		count += len(file.Rules)
+	}
+	work := &compilation{Compiler: c, environment: environment, base: c.language(), places: make(map[string]document.Place, count)}
+	rules := make([]*rule, 0, count)
+	for _, file := range files {
+		for _, compiled := range work.file(file) {
+			if compiled.enabled {
 				rules = append(rules, compiled)
 			}
 		}
@@ -55,21 +59,24 @@ func (c *compilation) wrong(place document.Place, format string, args ...any) {
 	c.problems = append(c.problems, place.Problem(format, args...))
 }
 
-var ruleKey = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
-
-// rule compiles one, unless it has not changed.
-func (c *compilation) rule(written *Rule) *rule {
-	c.key(written.Key)
-	key := compiledFor{c.environment, written}
+// file compiles the rules of one, unless it has not changed.
+func (c *compilation) file(file *File) []*rule {
+	key := compiledFor{c.environment, file}
 	compiled := c.recall(key)
-	if compiled == nil {
-		compiled = c.compiled(written)
+	for i := range file.Rules {
+		c.key(file.Rules[i].Key)
 	}
-	c.rules[key] = compiled
+	if compiled == nil {
+		compiled = make([]*rule, len(file.Rules))
+		for i := range file.Rules {
+			compiled[i] = c.rule(&file.Rules[i])
+		}
+	}
+	c.compiled[key] = compiled
 	return compiled
 }
 
-func (c *compilation) compiled(written *Rule) *rule {
+func (c *compilation) rule(written *Rule) *rule {
 	compiled := &rule{environment: c.environment, key: written.Key.Value, enabled: written.Enabled == nil || *written.Enabled}
 	var problem *document.Problem
 	compiled.match, problem = c.base.match(written.Match, c.book)
@@ -86,15 +93,27 @@ func (c *compilation) compiled(written *Rule) *rule {
 func (c *compilation) key(key document.Text) {
 	first, taken := c.places[key.Value]
 	switch {
+	case isRuleKey(key.Value) && !taken && key.Value != engine.IdentifySwitchRule:
+		c.places[key.Value] = key.Place()
 	case key.Value == engine.IdentifySwitchRule:
 		c.wrong(key.Place(), "the key %s is the name of a connection's own switch; choose another", key.Value)
-	case !ruleKey.MatchString(key.Value):
+	case !isRuleKey(key.Value):
 		c.wrong(key.Place(), "a rule's key is made of a-z, 0-9, _ and -, and starts with a letter or digit")
 	case taken:
 		c.wrong(key.Place(), "the key %s is taken in this environment, at %s:%d", key.Value, first.File(), first.Line)
-	default:
-		c.places[key.Value] = key.Place()
 	}
+}
+
+// isRuleKey reports a text of a-z, 0-9, _ and - that starts with a letter or digit.
+func isRuleKey(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', i > 0 && (c == '_' || c == '-'):
+		default:
+			return false
+		}
+	}
+	return text != ""
 }
 
 // transforms compiles them, and returns the language in which they are all visible.

@@ -18,15 +18,15 @@ type Compiler struct {
 	before *Compiler // nil for the first, and once settled
 
 	files     map[string]*File
-	rules     map[compiledFor]*rule
+	compiled  map[compiledFor][]*rule
 	codes     map[codeKey]*code
 	languages map[string]*language
 }
 
-// compiledFor is a rule as written, in one environment. A file that has not changed has the same rules.
+// compiledFor is a file in one environment. One that has not changed is the same File.
 type compiledFor struct {
 	environment string
-	written     *Rule
+	file        *File
 }
 
 // codeKey is an expression with the names of the transforms that it sees.
@@ -35,7 +35,7 @@ type codeKey struct{ transforms, text string }
 // NewCompiler is one that knows nothing yet.
 func NewCompiler() *Compiler {
 	return &Compiler{
-		book: newPathBook(), files: map[string]*File{}, rules: map[compiledFor]*rule{}, codes: map[codeKey]*code{},
+		book: newPathBook(), files: map[string]*File{}, compiled: map[compiledFor][]*rule{}, codes: map[codeKey]*code{},
 		languages: map[string]*language{},
 	}
 }
@@ -119,10 +119,10 @@ func (c *Compiler) expression(l *language, text document.Text) (*expression, *do
 	return &expression{text: text, code: known, mentions: known.traits}, nil
 }
 
-// recall is the compiled form of a rule that has been compiled before.
-func (c *Compiler) recall(key compiledFor) *rule {
+// recall are the rules of a file that has been compiled before; nil for another.
+func (c *Compiler) recall(key compiledFor) []*rule {
 	if c.before == nil {
 		return nil
 	}
-	return c.before.rules[key]
+	return c.before.compiled[key]
 }

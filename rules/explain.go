@@ -238,9 +238,13 @@ func (x *explainer) pruned(r *rule) string {
 	if x.shared == nil {
 		x.shared = countShared(x.set.rules)
 	}
+	best := x.shared.best(r)
+	if len(best) == 0 {
+		return "no event can match it"
+	}
 	var values []string // what the event has at each path
 	under := map[string][]string{}
-	for _, p := range x.shared.best(r) {
+	for _, p := range best {
 		is := fmt.Sprintf("%s is %s", p.path, x.actual(p.path))
 		if under[is] == nil {
 			values = append(values, is)

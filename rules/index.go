@@ -80,7 +80,7 @@ type sharing struct {
 }
 
 func countShared(rules []*rule) *sharing {
-	s := &sharing{map[predicate]int{}, map[*eventPath][]float64{}, map[*eventPath][]float64{}}
+	s := &sharing{make(map[predicate]int, len(rules)), map[*eventPath][]float64{}, map[*eventPath][]float64{}}
 	for _, r := range rules {
 		for _, g := range r.match.groups {
 			for i := range g {

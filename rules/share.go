@@ -37,7 +37,7 @@ func under(g group) string {
 	case g == nil:
 		return ""
 	case len(g) == 0:
-		return "no event at all"
+		return "nothing, for no event can match it"
 	}
 	var all []string
 	for i := range g {

@@ -61,6 +61,7 @@ type Schema struct {
 	source   *source
 	keywords keywords
 	names    int // see meter
+	shape    *engine.Shape
 	// Checkers hold a meter each, so that a check runs alone on one; more of them than processors would only wait.
 	idle chan *checker
 	made atomic.Int32
@@ -91,6 +92,7 @@ func Load(file string) (*Schema, error) {
 		source:   src,
 		keywords: first.keywords,
 		names:    first.meter.names,
+		shape:    shapeOf(first.schema),
 		idle:     make(chan *checker, runtime.GOMAXPROCS(0)),
 	}
 	s.made.Store(1)

@@ -69,6 +69,15 @@ func (p Problems) Explain() string {
 	return strings.Join(blocks, "\n")
 }
 
+// Marked are the problems with a word before each message, such as "warning".
+func (p Problems) Marked(word string) Problems {
+	marked := slices.Clone(p)
+	for i := range marked {
+		marked[i].Message = word + ": " + marked[i].Message
+	}
+	return marked
+}
+
 // Err sorts the problems and returns them as an error; nil when there are none.
 func (p Problems) Err() error {
 	if len(p) == 0 {
