@@ -142,7 +142,7 @@ func TestMissingArguments(t *testing.T) {
 	type object = map[string]any
 	evaluations{
 		{`fromPairs(data.a)`, object{}}, {`fromPairs(toPairs(data.object)) == data.object`, true}, {`fromPairs([["a", 1], ["a", 2], [5, 3]])`, object{"a": 2, "5": 3}},
-		{`fromPairs(5)`, wrong("1:9: fromPairs needs a list, not a number")}, {`fromPairs(data.tags)`, wrong("1:9: fromPairs needs pairs of a name and a value, not a string")},
+		{`fromPairs(5)`, wrong("1:9: fromPairs needs a list, not a number")}, {`fromPairs(data.tags)`, wrong("1:9: fromPairs needs lists of a name and a value, not a string")},
 		{`fromPairs([[nil, 1]])`, wrong("1:9: fromPairs needs a string, not nothing")},
 		{`bitand(data.a, 1)`, nil}, {`bitnot(data.a)`, nil}, {`bitor(4.0, data.n)`, 5}, {`bitxor("a", 1)`, wrong("1:9: bitxor needs a whole number, not a string")},
 		{`bitshl(1, -1)`, wrong("1:9: bitshl needs a number of bits, not -1")}, {`bitnand(5.5, 1)`, wrong("1:9: bitnand needs a whole number, not 5.5")}, {`bitshr(-8, 1)`, -4}, {`bitushr(8, 1)`, 4},

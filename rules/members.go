@@ -133,25 +133,25 @@ func rename(args ...any) (any, error) {
 	return renamed, nil
 }
 
-// fromPairs makes an object of pairs of a name and a value; of a name that is there twice the last counts.
+// fromPairs is an object of its members as toPairs gives them: lists of a name and a value.
 func fromPairs(args ...any) (any, error) {
-	pairs, err := items("fromPairs", args[0])
+	list, err := items("fromPairs", args[0])
 	if err != nil {
 		return nil, err
 	}
-	made := make(map[string]any, len(pairs))
-	for _, one := range pairs {
-		pair, isList := asList(one)
-		if !isList || len(pair) != 2 {
-			return nil, needs("fromPairs", "pairs of a name and a value", one)
+	object := make(map[string]any, len(list))
+	for _, item := range list {
+		pair, ok := asList(item)
+		if !ok || len(pair) != 2 {
+			return nil, needs("fromPairs", "lists of a name and a value", item)
 		}
 		name, err := wordOf("fromPairs", pair[0])
 		if err != nil {
 			return nil, err
 		}
-		made[name] = pair[1]
+		object[name] = pair[1]
 	}
-	return made, nil
+	return object, nil
 }
 
 // compact is an object or a list without what is nil or "" in it; so that an identify does not overwrite what is known
