@@ -19,10 +19,12 @@ import (
 	"switchyard/rules"
 )
 
-const testSynopsis = `[-c FILE] [-run REGEXP] [--json] [--junit FILE] [RULE-FILES]
+const testSynopsis = `[-c FILE] [-run REGEXP] [--coverage] [--min-coverage PERCENT] [--json] [--junit FILE] [RULE-FILES]
+   or: switchyard test --from-event ID [-c FILE] [--server URL] [--env E] [--into RULE-FILE] [--keep PATH] [--no-mask]
 
 Runs the tests of all rule files of the configuration, or of those named, in every environment that loads them. A file
-that no environment loads is tested on its own, and needs no configuration.`
+that no environment loads is tested on its own, and needs no configuration. With --from-event it makes a test of an event
+on the log of a server, personal data masked, and prints it.`
 
 // testRules runs the tests that stand beside the rules. Its results are on stdout: a line for each file, and what failed.
 func testRules(args []string, stdout, stderr io.Writer) error {
@@ -31,13 +33,21 @@ func testRules(args []string, stdout, stderr io.Writer) error {
 	pattern := flags.String("run", "", "run only the tests whose names fit this `regexp`")
 	asJSON := flags.Bool("json", false, "print the results as JSON")
 	junit := flags.String("junit", "", "write the results to a `file`, too, as JUnit XML")
+	wanted := coverageFlags(flags)
+	from := logFlags(flags)
 	named, err := parseAny(flags, args)
 	if err != nil {
 		return err
 	}
+	if from.id != "" {
+		return from.run(*file, given(flags, "c"), named, stdout, stderr)
+	}
 	names, err := regexp.Compile(*pattern)
 	if err != nil {
 		return usageError{fmt.Errorf("-run: %w", err)}
+	}
+	if wanted.minimum > 0 && *pattern != "" {
+		return usageError{errors.New("--min-coverage is of all tests; leave out -run")}
 	}
 	if _, err := os.Stat(*file); len(named) > 0 && !given(flags, "c") && errors.Is(err, fs.ErrNotExist) {
 		fmt.Fprintf(stderr, "there is no %s: every event is read as a source of kind http would, and no connection's switch is set\n", *file)
@@ -50,12 +60,13 @@ func testRules(args []string, stdout, stderr io.Writer) error {
 		}
 		return err
 	}
-	report := &testReport{selected: *pattern != ""}
+	report := &testReport{selected: *pattern != "", wanted: wanted}
 	for _, b := range benches {
 		report.environments = append(report.environments, b.environment)
 		for _, file := range b.files {
 			report.suites = append(report.suites, b.run(file, names))
 		}
+		report.coverage.add(b.coverage.Rules())
 	}
 	if *junit != "" {
 		if err := report.writeJUnit(*junit); err != nil {
@@ -68,6 +79,10 @@ func testRules(args []string, stdout, stderr io.Writer) error {
 		err = report.print(stdout)
 	}
 	if _, failed := report.counts(); err == nil && failed > 0 {
+		err = errFound
+	}
+	if missing := report.missing(); err == nil && missing != "" {
+		fmt.Fprintln(stderr, missing)
 		err = errFound
 	}
 	return err
@@ -88,6 +103,8 @@ type bench struct {
 	// keys are those of the rules, also of the ones that are switched off.
 	keys     []string
 	pipeline engine.Decider
+	// coverage is of the rules of the files.
+	coverage *rules.Coverage
 	// sources by their keys; nil without a configuration, where every source is read as anything is.
 	sources  map[string]*testSource
 	anything *testSource
@@ -115,6 +132,7 @@ func loadBenches(config string, named []string) ([]*bench, error) {
 				return nil, err
 			}
 			b.files = slices.DeleteFunc(slices.Clone(b.files), func(f *rules.File) bool { return len(named) > 0 && !isAmong(f.Path, named) })
+			b.coverage = p.sets[e.key].NewCoverage(b.files)
 			for _, file := range b.files {
 				loaded = append(loaded, file.Path)
 			}
@@ -134,6 +152,7 @@ func loadBenches(config string, named []string) ([]*bench, error) {
 		if err != nil {
 			return nil, err
 		}
+		b.coverage = set.NewCoverage(b.files)
 		benches = append(benches, b)
 	}
 	return slices.DeleteFunc(benches, func(b *bench) bool { return len(b.files) == 0 }), nil
@@ -202,16 +221,27 @@ func (b *bench) outcome(t *rules.Test) rules.Outcome {
 			return t.Fail(rules.FailedTest, t.Source.Place(), "there is no source %q%s", t.Source.Value, nearest(t.Source.Value, sortedKeys(b.sources)))
 		}
 	}
-	events, err := source.events(t)
+	events, decisions, err := b.decide(source, t)
 	if err != nil {
 		return t.Fail(rules.FailedEvent, t.Place, "the event can not be read: %v", err)
 	}
+	for i, event := range events {
+		if decisions[i].Outcome != engine.OutcomeInvalid {
+			b.coverage.Observe(event, decisions[i])
+		}
+	}
+	return t.Judge(decisions)
+}
+
+// decide is what the events that the source makes of a test's come to.
+func (b *bench) decide(source *testSource, t *rules.Test) ([]*engine.Event, []*engine.Decision, error) {
+	events, err := source.events(t)
 	decisions := make([]*engine.Decision, len(events))
 	for i, event := range events {
 		event.ID, event.Environment, event.Source = fmt.Sprintf("test-%d", i), b.environment, t.Source.Value
 		decisions[i] = b.pipeline.Decide(event)
 	}
-	return t.Judge(decisions)
+	return events, decisions, err
 }
 
 // The times of receipt of a test's event, so that a result never depends on the clock: that of the event itself, else

@@ -22,6 +22,8 @@ type testReport struct {
 	environments []string
 	// selected is true when only some tests were run, and nothing can be said of those that were not.
 	selected bool
+	coverage testCoverage
+	wanted   *wantedCoverage
 }
 
 // testSuite is the tests of one rule file in one environment; "" for a file that none loads.
@@ -121,6 +123,11 @@ func (r *testReport) print(out io.Writer) error {
 		fmt.Fprintf(&text, "\n%s\n", tally(passed, failed))
 		if untested := r.untested(); !r.selected && len(untested) > 0 {
 			fmt.Fprintf(&text, "hint: %s matched by no test: %s\n", count(len(untested), "rule is", "rules are"), strings.Join(untested, ", "))
+		}
+		if r.wanted.list {
+			r.coverage.print(&text)
+		} else if !r.selected {
+			r.coverage.printTotal(&text)
 		}
 	}
 	_, err := io.WriteString(out, text.String())
@@ -251,6 +258,8 @@ type reportDocument struct {
 	Failed   int             `json:"failed"`
 	Files    []suiteDocument `json:"files"`
 	Untested []string        `json:"untested_rules,omitempty"`
+	// Coverage is absent when only some tests were run, and it is not asked for.
+	Coverage *coverageDocument `json:"coverage,omitempty"`
 }
 
 type suiteDocument struct {
@@ -304,6 +313,9 @@ func (r *testReport) printJSON(out io.Writer) error {
 	}
 	if !r.selected {
 		doc.Untested = r.untested()
+	}
+	if !r.selected || r.wanted.list {
+		doc.Coverage = r.coverage.document()
 	}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)

@@ -68,6 +68,7 @@ func TestTestOutput(t *testing.T) {
 rules.yaml: 1 passed
 
 1 passed
+coverage: rules matched 1 of 1, clauses exercised 0 of 1
 `},
 		"wrong recipients and data": {"  - name: who\n" + signedUp + `    expect:
       - {rule: welcome}
@@ -93,6 +94,7 @@ rules.yaml: 0 passed, 1 failed
         }
 
 0 passed, 1 failed
+coverage: rules matched 1 of 1, clauses exercised 0 of 1
 `},
 		"a missing and an extra action": {"  - name: other\n" + signedUp + `    expect:
       - {rule: welcome, identify: {user_id: u}}
@@ -126,6 +128,7 @@ rules.yaml: 0 passed, 1 failed
       + }
 
 0 passed, 1 failed
+coverage: rules matched 1 of 1, clauses exercised 0 of 1
 `},
 		"skipped": {`  - name: nobody to tell
     source: web
@@ -145,6 +148,7 @@ rules.yaml: 1 passed, 1 failed
         }
 
 1 passed, 1 failed
+coverage: rules matched 1 of 1, clauses exercised 0 of 1
 `},
 		"nothing fires": {`  - name: a page
     source: web
@@ -165,6 +169,7 @@ rules.yaml: 0 passed, 1 failed
 
 0 passed, 1 failed
 hint: 1 rule is matched by no test: welcome
+coverage: rules matched 0 of 1, clauses exercised 0 of 1
 `},
 		"a rule fails": {`  - name: no n
     source: web
@@ -178,6 +183,7 @@ rules.yaml: 0 passed, 1 failed
 
 0 passed, 1 failed
 hint: 1 rule is matched by no test: welcome
+coverage: rules matched 0 of 1, clauses exercised 0 of 1
 `},
 		"an unknown source, an unknown rule and an event that is none": {`  - name: a
     source: wbe
@@ -212,6 +218,7 @@ rules.yaml: 0 passed, 4 failed
 
 0 passed, 4 failed
 hint: 1 rule is matched by no test: welcome
+coverage: rules matched 0 of 1, clauses exercised 0 of 1
 `},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -251,7 +258,7 @@ tests:
     expect: [{rule: push, recipients: 9007199254740993}]
 `
 	code, stdout, stderr := runTests(t, map[string]string{"switchyard.yaml": testConfig, "rules.yaml": rules})
-	if code != exitGood || stdout != "rules.yaml: 4 passed\n\n4 passed\n" {
+	if code != exitGood || stdout != "rules.yaml: 4 passed\n\n4 passed\ncoverage: rules matched 1 of 1, clauses exercised 1 of 1\n" {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 }
@@ -304,13 +311,14 @@ rules/a.yaml (production): 2 passed
 
 3 passed, 1 failed
 hint: 1 rule is matched by no test: lone
+coverage: rules matched 1 of 2, clauses exercised 1 of 3
 `, ""},
 		"by name":                 {[]string{"-run", "^go$"}, exitGood, "rules/a.yaml (staging): 1 passed\nrules/a.yaml (production): 1 passed\n\n2 passed\n", ""},
 		"no such name":            {[]string{"--run=nowhere"}, exitGood, "no test has such a name\n", ""},
 		"not a pattern":           {[]string{"-run", "("}, exitUsage, "", "missing closing )"},
 		"a file without tests":    {[]string{"rules/b.yaml"}, exitGood, "no tests found\n", ""},
 		"a loaded and another":    {[]string{"./rules/a.yaml", "alone.yaml", "-run", "go"}, exitGood, "rules/a.yaml (staging): 1 passed\nrules/a.yaml (production): 1 passed\nalone.yaml (in no environment): 1 passed\n\n3 passed\n", ""},
-		"alone":                   {[]string{"alone.yaml"}, exitGood, "alone.yaml: 2 passed\n\n2 passed\n", ""},
+		"alone":                   {[]string{"alone.yaml"}, exitGood, "alone.yaml: 2 passed\n\n2 passed\ncoverage: rules matched 1 of 1, clauses exercised 1 of 2\n", ""},
 		"no such file":            {[]string{"nowhere.yaml"}, exitProblems, "", "nowhere.yaml:1:1: can not be read"},
 		"no such configuration":   {[]string{"-c", "nowhere.yaml", "alone.yaml"}, exitProblems, "", "nowhere.yaml"},
 		"a file with a mistake":   {[]string{"broken.yaml"}, exitProblems, "", "broken.yaml:1:25: unknown name nme"},
@@ -328,7 +336,7 @@ hint: 1 rule is matched by no test: lone
 
 func TestTestWithoutConfiguration(t *testing.T) {
 	code, stdout, stderr := runTests(t, map[string]string{"rules.yaml": welcomeRule}, "rules.yaml")
-	if code != exitGood || stdout != "rules.yaml: 2 passed\n\n2 passed\n" || !strings.HasPrefix(stderr, "there is no switchyard.yaml") {
+	if code != exitGood || stdout != "rules.yaml: 2 passed\n\n2 passed\ncoverage: rules matched 1 of 1, clauses exercised 1 of 2\n" || !strings.HasPrefix(stderr, "there is no switchyard.yaml") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	if code, stdout, stderr = runTests(t, nil); code != exitProblems || !strings.Contains(stderr, "switchyard.yaml") {

@@ -32,11 +32,11 @@ import (
 var Kinds = map[string]Kind{
 	"segment":     {Decode: messages(segment.Decode), Encode: spec.Encode, Schemes: segment.Schemes},
 	"rudderstack": {Decode: messages(rudderstack.Decode), Encode: spec.Encode, Schemes: rudderstack.Schemes, Templated: true},
-	"jitsu":       {Decode: jitsu.Decode, Encode: spec.Encode, Schemes: jitsu.Schemes, Rows: true, CheckVerify: jitsu.CheckVerify},
+	"jitsu":       {Decode: jitsu.Decode, Encode: spec.Encode, Schemes: jitsu.Schemes, Rows: true, Body: jitsu.Body, CheckVerify: jitsu.CheckVerify},
 	"freshpaint":  {Decode: messages(freshpaint.Decode), Encode: freshpaint.Encode, Schemes: freshpaint.Schemes},
-	"hightouch":   {Decode: hightouch.Decode, Encode: hightouch.Encode, Schemes: hightouch.Schemes, Rows: true, Templated: true},
-	"census":      {Decode: census.Decode, Encode: census.Encode, Schemes: census.Schemes, Rows: true, Templated: true, Tidy: census.Tidy},
-	"polytomic":   {Decode: polytomic.Decode, Encode: polytomic.Encode, Schemes: polytomic.Schemes, Rows: true},
+	"hightouch":   {Decode: hightouch.Decode, Encode: hightouch.Encode, Schemes: hightouch.Schemes, Rows: true, Body: hightouch.Body, Templated: true},
+	"census":      {Decode: census.Decode, Encode: census.Encode, Schemes: census.Schemes, Rows: true, Body: census.Body, Templated: true, Tidy: census.Tidy},
+	"polytomic":   {Decode: polytomic.Decode, Encode: polytomic.Encode, Schemes: polytomic.Schemes, Rows: true, Body: polytomic.Body},
 	"http":        {Decode: messages(generic.Decode), Encode: spec.Encode, Schemes: generic.Schemes, Templated: true},
 }
 
@@ -54,6 +54,8 @@ type Kind struct {
 
 	// Rows is true for a vendor that sends rows, which a connection may have its own say on.
 	Rows bool
+	// Body is what the vendor would send with one row of the event log in it; nil for a vendor that sends no rows.
+	Body func(row rows.Logged) any
 	// Templated is true for a vendor whose users decide what the body is, which a connection's map can read.
 	Templated bool
 	// Tidy mends what the vendor is known to send broken, once it is verified; nil for nothing. What is sound comes back

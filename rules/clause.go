@@ -207,12 +207,11 @@ func (x *explainer) clauses(r *rule) (clauses []Clause, more int) {
 	if text.IsZero() {
 		return nil, 0
 	}
-	seen := x.read(text)
-	depth := depthOf(seen)
+	seen := x.language.dissect(text, maxClauseDepth)
 	work := clauseWork{explainer: x, spans: newSpans(text)}
-	trees := make([][]*part, depth+2)
+	trees := make([][]*part, depthOf(seen)+2)
 	for i := range trees {
-		trees[i] = x.read(text)
+		trees[i] = x.language.dissect(text, maxClauseDepth)
 	}
 	for i := range seen[:min(len(seen), maxClauses)] {
 		clauses = append(clauses, work.clause(seen[i], column(trees, i), 0))
@@ -220,14 +219,14 @@ func (x *explainer) clauses(r *rule) (clauses []Clause, more int) {
 	return clauses, max(0, len(seen)-maxClauses)
 }
 
-// read parses a match, which was compiled once, into the trees of its clauses.
-func (x *explainer) read(text document.Text) (parts []*part) {
-	node, problem := x.language.parse(text)
+// dissect parses a match, which was compiled once, into the trees of its clauses, each at most so deep.
+func (l *language) dissect(text document.Text, depth int) (parts []*part) {
+	node, problem := l.parse(text)
 	if problem != nil {
 		return nil
 	}
 	for _, conjunct := range conjuncts(node, nil) {
-		parts = append(parts, dissect(conjunct, maxClauseDepth))
+		parts = append(parts, dissect(conjunct, depth))
 	}
 	return parts
 }

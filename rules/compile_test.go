@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/expr-lang/expr/builtin"
 	"github.com/santhosh-tekuri/jsonschema/v5"
 
 	"switchyard/rules/document"
@@ -314,8 +314,10 @@ func TestReadme(t *testing.T) {
 			t.Errorf("the README says %s → %s, but it is %s", source, want, text)
 		}
 	}
-	for name := range functions {
-		if _, isOfExpr := builtin.Index[name]; !isOfExpr && !strings.Contains(string(readme), fmt.Sprintf("- `%s(", name)) {
+	for _, name := range newLanguage(eventPlace).known() {
+		_, isName := eventNameAt(name)
+		example := regexp.MustCompile("(?m)^- `([^`]*[^`\\w])?" + name + "\\([^`]*` → `")
+		if !isName && !example.Match(readme) {
 			t.Errorf("the README has no example of %s", name)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"regexp"
 	"strconv"
+	"strings"
 
 	// Arithmetic on decimal digits with the roundings of accountants; it is what currency counts with.
 	"github.com/cockroachdb/apd/v3"
@@ -21,6 +22,33 @@ var numberFunctions = []*function{
 	define("round", round, new(one), new(two), new(func(any, any, string) any)).checked(checkRounding, 2),
 	define("int", toInt, new(one)),
 	define("float", toFloat, new(one)),
+}
+
+// bitFunctions are expr's own, on the bits of whole numbers.
+var bitFunctions = []*function{
+	onBits("bitand", new(two)), onBits("bitor", new(two)), onBits("bitxor", new(two)), onBits("bitnand", new(two)),
+	onBits("bitshl", new(two)), onBits("bitshr", new(two)), onBits("bitushr", new(two)), onBits("bitnot", new(one)),
+}
+
+// onBits is nil of a missing number.
+func onBits(name string, signature any) *function {
+	call := builtinCall(name)
+	return define(name, func(args ...any) (any, error) {
+		numbers := make([]any, len(args))
+		for i, arg := range args {
+			n, ok := wholeIndex(arg)
+			switch {
+			case arg == nil:
+				return nil, nil
+			case !ok:
+				return nil, needsWhole(name, "a whole number", arg)
+			case i == 1 && n < 0 && strings.Contains(name, "sh"):
+				return nil, needsWhole(name, "a number of bits", arg)
+			}
+			numbers[i] = n
+		}
+		return call(numbers...)
+	}, signature)
 }
 
 // maxRoundedDigits is how many digits, of the fraction or of the whole number, round can be given.

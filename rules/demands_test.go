@@ -15,6 +15,7 @@ func TestDemands(t *testing.T) {
 	others := map[string]string{
 		"trimPrefix": `, "a"`, "trimSuffix": `, "a"`, "replace": `, "a", "b"`, "repeat": `, 2`, "hasPrefix": `, "a"`, "hasSuffix": `, "a"`,
 		"indexOf": `, "a"`, "lastIndexOf": `, "a"`, "split": `, "a"`, "splitAfter": `, "a"`, "extract": `, "(a)"`, "take": `, 1`,
+		"bitand": `, 1`, "bitor": `, 1`, "bitxor": `, 1`, "bitnand": `, 1`, "bitshl": `, 1`, "bitshr": `, 1`, "bitushr": `, 1`,
 		"pick": `, "a"`, "omit": `, "a"`, "rename": `, "a", "b"`,
 	}
 	inputs := map[string]string{"fromBase64": `"YQ=="`, "urlParse": `"https://a.b"`, "fromJSON": `"5"`, "int": `"5"`, "float": `"5"`}
@@ -52,5 +53,5 @@ func isTyped(value any, wanted engine.JSONTypes) bool {
 var unchecked = []string{
 	"coalesce", "merge", "compact", "get", "first", "last", "min", "max", "mean", "median", "join", "truncate", "padStart", "padEnd",
 	"e164", "isEmail", "sha256", "md5", "uuid5", "inline", "formatNumber", "formatPercent", "formatMoney", "date", "formatDate",
-	"dateAdd", "dateDiff", "startOf", "inZone", "timezone", "duration",
+	"dateAdd", "dateDiff", "startOf", "inZone", "timezone", "duration", "fromPairs",
 }

@@ -72,10 +72,7 @@ func (s *Set) Explain(event *engine.Event, most int) *Report {
 	scope := s.look(event)
 	defer scope.free()
 	x := explainer{set: s, scope: scope, language: newLanguage(eventPlace)}
-	x.found = make([]bool, len(s.rules))
-	for _, number := range scope.candidates {
-		x.found[number] = true
-	}
+	x.found = s.found(scope)
 	standings := make([]standing, len(s.rules))
 	report := &Report{}
 	for i, r := range s.rules {
@@ -100,6 +97,15 @@ func (s *Set) Explain(event *engine.Event, most int) *Report {
 		report.Rules = append(report.Rules, explanation)
 	}
 	return report
+}
+
+// found reports of each rule, by its number, whether the index found it for the event that was looked at.
+func (s *Set) found(scope *scope) []bool {
+	found := make([]bool, len(s.rules))
+	for _, number := range scope.candidates {
+		found[number] = true
+	}
+	return found
 }
 
 // explainer answers for one event.

@@ -232,7 +232,7 @@ func TestErrors(t *testing.T) {
 		`pick(data.tags, "a")`:             "1:9: pick needs an object, not a list",
 		`rename(data, "a")`:                "1:9: rename needs pairs of names: the old one, the new one",
 		`data.foo()`:                       "1:14: this is not a function",
-		`reduce(data.a, #acc + #)`:         "1:9: reduce of empty array with no initial value",
+		`reduce(data.a, #acc + #)`:         "1:9: reduce of an empty list without an initial value",
 		`sort(data.mixed)`:                 "1:9: a string and a number can not be compared",
 		`1..99999999`:                      "1:10: memory budget exceeded",
 		`repeat("ab", 9999999)`:            "1:9: the value is too large",

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -33,7 +34,28 @@ type (
 )
 
 func define(name string, call func(args ...any) (any, error), signatures ...any) *function {
-	return &function{name: name, call: call, signatures: signatures}
+	return &function{name: name, call: leavingOut(call, signatures), signatures: signatures}
+}
+
+// leavingOut calls a function without the optional arguments at the end that are missing, as if they were not written.
+func leavingOut(call func(args ...any) (any, error), signatures []any) func(args ...any) (any, error) {
+	least, most := math.MaxInt, 0
+	for _, signature := range signatures {
+		t := reflect.TypeOf(signature).Elem()
+		if t.IsVariadic() {
+			return call
+		}
+		least, most = min(least, t.NumIn()), max(most, t.NumIn())
+	}
+	if least == most {
+		return call
+	}
+	return func(args ...any) (any, error) {
+		for len(args) > least && isNil(args[len(args)-1]) {
+			args = args[:len(args)-1]
+		}
+		return call(args...)
+	}
 }
 
 // free is the cost of a function that reads little and makes nothing, however large its arguments are.
@@ -95,7 +117,7 @@ func parameter(signature reflect.Type, position int) reflect.Type {
 var functions = func() map[string]*function {
 	table := map[string]*function{}
 	for _, f := range slices.Concat(
-		valueFunctions, memberFunctions, listFunctions, textFunctions, timeFunctions, numberFunctions, formatFunctions,
+		valueFunctions, memberFunctions, listFunctions, textFunctions, timeFunctions, numberFunctions, bitFunctions, formatFunctions,
 		identityFunctions, webFunctions,
 	) {
 		if table[f.name] != nil {

@@ -136,3 +136,22 @@ func TestMemberAndListFunctions(t *testing.T) {
 		{`len(uniq(map(1..20000, {"a": {"b": #}})))`, 20000}, {`take("x", 1)`, wrong("1:9: take needs a list, not a string")}, {`take([1], -1)`, wrong("1:9: take needs a number of items, not -1")},
 	}.run(t)
 }
+
+// A missing value is nil, and an optional argument that is missing is as if it were not written.
+func TestMissingArguments(t *testing.T) {
+	type object = map[string]any
+	evaluations{
+		{`fromPairs(data.a)`, object{}}, {`fromPairs(toPairs(data.object)) == data.object`, true}, {`fromPairs([["a", 1], ["a", 2], [5, 3]])`, object{"a": 2, "5": 3}},
+		{`fromPairs(5)`, wrong("1:9: fromPairs needs a list, not a number")}, {`fromPairs(data.tags)`, wrong("1:9: fromPairs needs lists of a name and a value, not a string")},
+		{`fromPairs([[nil, 1]])`, wrong("1:9: fromPairs needs a string, not nothing")},
+		{`bitand(data.a, 1)`, nil}, {`bitnot(data.a)`, nil}, {`bitor(4.0, data.n)`, 5}, {`bitxor("a", 1)`, wrong("1:9: bitxor needs a whole number, not a string")},
+		{`bitshl(1, -1)`, wrong("1:9: bitshl needs a number of bits, not -1")}, {`bitnand(5.5, 1)`, wrong("1:9: bitnand needs a whole number, not 5.5")}, {`bitshr(-8, 1)`, -4}, {`bitushr(8, 1)`, 4},
+		{`e164("+493012345678", data.a)`, "+493012345678"}, {`e164("030 1234567", data.a)`, nil}, {`slug("Ä", data.a)`, "a"}, {`join(data.tags, data.a)`, "aba"},
+		{`truncate("abcdef", 4, data.a)`, "abc…"}, {`padStart(1, 3, data.a)`, "  1"}, {`trim(" a ", data.a)`, "a"}, {`split("a,b", ",", data.a)`, []any{"a", "b"}},
+		{`replace("aa", "a", "b", data.a)`, "bb"}, {`round(1.25, 1, data.a)`, 1.3}, {`round(1.25, data.a)`, 1}, {`sort([2, 1], data.a)`, []any{1, 2}}, {`sortBy(data.list, #, data.a)`, []any{1, 2, 3}},
+		{`formatDate(timestamp, "%H", data.a)`, "07"}, {`dateAdd(timestamp, 1, "d", data.a) == dateAdd(timestamp, 1, "d")`, true}, {`startOf(timestamp, "day", data.a)`, "2024-05-06T00:00:00.000Z"},
+		{`dateDiff(timestamp, received_at, "m", data.a)`, 51}, {`date("2024-05-06 09:00", data.a, data.b)`, "2024-05-06T09:00:00.000Z"}, {`date(data.a, data.b, data.c)`, nil},
+		{`formatNumber(1234.5, data.a, data.b)`, "1,234.5"}, {`formatMoney(1, "EUR", data.a)`, "€1.00"}, {`formatPercent(0.5, data.a, data.b)`, "50%"},
+		{`min(1, data.a)`, 1}, {`sum([nil, 1, data.a, 2.5])`, 3.5}, {`sum([nil])`, 0}, {`sum(["a", nil, "b"])`, "ab"}, {`coalesce(data.a, data.b)`, nil},
+	}.run(t)
+}

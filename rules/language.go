@@ -276,7 +276,7 @@ var goTypes = strings.NewReplacer(
 	"map[string]any", "object", "[]any", "list", "interface {}", "any value", "<nil>", "nothing",
 	"time.Time", "time", "time.Duration", "duration", "float64", "number", "uint64", "number", "json.Number", "number",
 	"[]string", "list", "[]int", "list", "[]number", "list", "bool)", "boolean)", "bool ", "boolean ",
-	"int)", "number)", "int ", "number ", "(got int", "(got number", "int,", "number,",
+	"of empty array with no", "of an empty list without an", "int)", "number)", "int ", "number ", "(got int", "(got number", "int,", "number,",
 )
 
 var wrongType = regexp.MustCompile(`^interface conversion: interface \{\} is (\S+), not (\S+)$`)

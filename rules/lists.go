@@ -154,16 +154,17 @@ func sortBy(args ...any) (any, error) {
 	return result, failed
 }
 
-// sum adds the items of a list; of none it is 0.
+// sum adds the items of a list, without those that are missing; of none it is 0.
 func sum(args ...any) (any, error) {
 	list, err := items("sum", args[0])
 	if err != nil {
 		return nil, err
 	}
+	list = slices.DeleteFunc(slices.Clone(list), isNil)
 	var total any = 0
 	for i, item := range list {
 		if i == 0 {
-			if _, ok := numeric(item); !ok && item != nil {
+			if _, ok := numeric(item); !ok {
 				total = item // of texts or durations
 				continue
 			}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -181,6 +182,19 @@ func bodyPath(node ast.Node) (path []string, ok bool) {
 		}
 	}
 	return nil, false
+}
+
+// Around is a body in which an item stands alone in the list that each finds; ok is false where that is no plain path.
+func (m *Mapping) Around(item json.RawMessage) (body json.RawMessage, ok bool) {
+	if m.each == nil || m.path == nil {
+		return nil, false
+	}
+	var value any = []json.RawMessage{item}
+	for _, name := range slices.Backward(m.path) {
+		value = map[string]any{name: value}
+	}
+	body, err := encodeJSON(value)
+	return body, err == nil
 }
 
 // Splits reports whether a request can have several messages, or none.

@@ -22,6 +22,7 @@ var memberFunctions = []*function{
 	define("toPairs", func(args ...any) (any, error) {
 		return entries(args[0], func(name string, value any) any { return []any{name, value} })
 	}, new(one)),
+	define("fromPairs", fromPairs, new(one)),
 }
 
 // object is the first argument of the functions on objects; nil counts as an empty one.
@@ -130,6 +131,27 @@ func rename(args ...any) (any, error) {
 		}
 	}
 	return renamed, nil
+}
+
+// fromPairs is an object of its members as toPairs gives them: lists of a name and a value.
+func fromPairs(args ...any) (any, error) {
+	list, err := items("fromPairs", args[0])
+	if err != nil {
+		return nil, err
+	}
+	object := make(map[string]any, len(list))
+	for _, item := range list {
+		pair, ok := asList(item)
+		if !ok || len(pair) != 2 {
+			return nil, needs("fromPairs", "lists of a name and a value", item)
+		}
+		name, err := wordOf("fromPairs", pair[0])
+		if err != nil {
+			return nil, err
+		}
+		object[name] = pair[1]
+	}
+	return object, nil
 }
 
 // compact is an object or a list without what is nil or "" in it; so that an identify does not overwrite what is known

@@ -55,6 +55,9 @@ func checkStyle(word string) error {
 func styleOf(function string, args []any, from int) (style, error) {
 	s := style{locale: "en", rounding: roundAway}
 	for i := from; i < len(args); i++ {
+		if args[i] == nil {
+			continue
+		}
 		word, err := textArgument(function, "a locale such as de", args, i, "")
 		if err == nil {
 			err = checkStyle(word)

@@ -196,3 +196,16 @@ func Encode(event []byte) (http.Header, []byte, error) {
 		}
 	})
 }
+
+// Body is the call that sends one row.
+func Body(row rows.Logged) any {
+	plan := map[string]any{
+		"object": map[string]string{"object_api_name": row.Object, "label": row.Object}, "operation": row.Operation,
+		"schema":  map[string]any{row.Identifier: map[string]any{"active_identifier": true}},
+		"sync_id": row.SyncID, "sync_run_id": row.RunID,
+	}
+	return map[string]any{
+		"jsonrpc": "2.0", "id": "1", "method": "sync_batch",
+		"params": map[string]any{"sync_plan": plan, "records": []json.RawMessage{row.Original}},
+	}
+}

@@ -206,3 +206,11 @@ func Encode(event []byte) (http.Header, []byte, error) {
 		}
 	})
 }
+
+// Body is the call that sends one row, under the names of the sync.
+func Body(row rows.Logged) any {
+	return map[string]any{
+		"jsonrpc": "2.0", "id": "1", "method": row.Operation,
+		"params": map[string]any{"idColumn": row.Identifier, "configuration": map[string]string{"object": row.Object}, "rows": []json.RawMessage{row.Fields}},
+	}
+}

@@ -74,3 +74,8 @@ func decodeRows(records json.RawMessage, envelope rows.Columns, opts rows.Option
 	})
 	return engine.Batch{Events: events}, err
 }
+
+// Body is the envelope of one row.
+func Body(row rows.Logged) any {
+	return map[string]any{"syncId": row.SyncID, "runId": row.RunID, "records": []json.RawMessage{row.Original}}
+}

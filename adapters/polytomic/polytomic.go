@@ -80,3 +80,9 @@ func Encode(event []byte) (http.Header, []byte, error) {
 		return map[string]any{"event": syncRecords, "object": object}
 	})
 }
+
+// Body is the envelope of one row.
+func Body(row rows.Logged) any {
+	object := map[string]any{"id": row.SyncID, "name": row.Object, "records": []json.RawMessage{row.Original}, "metadata": row.Metadata}
+	return map[string]any{"event": syncRecords, "object": object}
+}
