@@ -49,6 +49,10 @@ var ruleKey = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 
 func (c *compilation) rule(written *Rule) {
 	c.key(written.Key)
+	if size := written.size(); size > maxRuleBytes {
+		c.wrong(written.Place, "the expressions of this rule have %d kB together, and may have %d; split the rule", size>>10, maxRuleBytes>>10)
+		return
+	}
 	compiled := &rule{environment: c.environment, key: written.Key.Value}
 	var problem *document.Problem
 	compiled.match, problem = c.base.match(written.Match)
@@ -58,6 +62,10 @@ func (c *compilation) rule(written *Rule) {
 		c.action(compiled, language, &written.Actions[i])
 	}
 	compiled.info = describe(written, compiled)
+	if compiled.info.Cost > maxRuleCost {
+		c.wrong(written.Place, "the expressions of this rule cost some %d steps together with lists of %d items, and may take %d; split the rule",
+			compiled.info.Cost, nominalItems, maxRuleCost)
+	}
 	if written.Enabled == nil || *written.Enabled {
 		c.rules = append(c.rules, compiled)
 	}
@@ -194,5 +202,6 @@ func describe(written *Rule, compiled *rule) engine.RuleInfo {
 		info.Transform = json.RawMessage("{" + strings.Join(transforms, ",") + "}")
 	}
 	info.Actions = json.RawMessage("[" + strings.Join(actions, ",") + "]")
+	info.Version, info.Cost = version(&info), compiled.cost()
 	return info
 }

@@ -30,16 +30,20 @@ type expression struct {
 	is      string
 	// loops is true when it goes through lists.
 	loops bool
+	// once is what it costs beside its loops, and cost about what all of it does, in steps.
+	once, cost int
 }
-
-// memoryBudget bounds the items of all lists that one expression makes.
-const memoryBudget = 1 << 18
 
 // build compiles a checked node of an expression; the node is changed.
 func (l *language) build(text document.Text, node ast.Node) (*expression, *document.Problem) {
 	e := &expression{text: text, others: map[string]bool{}, members: map[memberOf]string{}, is: nameOf(node)}
+	cost := costOf(node)
+	if problem := cost.refusal(text, node); problem != nil {
+		return nil, problem
+	}
+	e.once, e.cost = cost.once, cost.nominal
 	ast.Walk(&node, &survey{e, l.place})
-	ast.Walk(&node, &rewrite{cache: &l.config.NtCache})
+	ast.Walk(&node, &rewrite{cache: &l.config.NtCache, cost: cost})
 	program, err := compiler.Compile(&parser.Tree{Node: node}, l.config)
 	if err != nil {
 		return nil, at(text, node.Location().From, "this expression can not be compiled")
@@ -102,7 +106,11 @@ func (e *expression) run(s *scope) (value any, err error) {
 		if r := recover(); r != nil { // a fault of expr's, or ours, is this rule's only
 			err = *at(e.text, 0, "this expression failed: %v", r)
 		}
+		s.budget.end()
 	}()
+	if err := s.budget.begin(e.once); err != nil {
+		return nil, e.overBudget(s, err)
+	}
 	if err := s.load(e.uses); err != nil {
 		return nil, *at(e.text, 0, "%s", err.Error())
 	}
@@ -111,13 +119,22 @@ func (e *expression) run(s *scope) (value any, err error) {
 		machine = new(vm.VM) // a machine keeps what its loops took, and a pooled one would keep it for good
 	}
 	machine.MemoryBudget = memoryBudget
-	s.budget.left, s.budget.steps = memoryBudget, stepBudget
 	s.values[budgetName] = &s.budget
 	value, err = machine.Run(e.program, s.values)
 	if err != nil {
+		if isOverBudget(err) {
+			return nil, e.overBudget(s, err)
+		}
 		return nil, e.problem(err)
 	}
 	return value, nil
+}
+
+// overBudget is the error of going over, which the rule's budget remembers.
+func (e *expression) overBudget(s *scope, err error) error {
+	problem := e.problem(err)
+	s.budget.overrun(problem)
+	return problem
 }
 
 func (e *expression) problem(err error) document.Problem {

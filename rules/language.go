@@ -101,6 +101,9 @@ func (l *language) parse(text document.Text) (node ast.Node, problem *document.P
 	if len(text.Value) > maxExpressionBytes {
 		return nil, at(text, 0, "the expression is longer than %d kB", maxExpressionBytes>>10)
 	}
+	if problem := tooDeep(text); problem != nil {
+		return nil, problem
+	}
 	brackets := bracketObjects(text.Value)
 	tree, err := parser.ParseWithConfig(brackets.source, l.config)
 	if err != nil {
@@ -160,6 +163,8 @@ func (u *nameUse) uncalled() *ast.IdentifierNode {
 type literals struct {
 	text    document.Text
 	problem *document.Problem
+	// classes and patterns are what all patterns have and are in size.
+	classes, patterns int
 }
 
 // Visit implements ast.Visitor.
@@ -167,7 +172,7 @@ func (l *literals) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.BinaryNode:
 		if n.Operator == "matches" {
-			l.check(n.Right, checkPattern)
+			l.check(n.Right, l.pattern)
 		}
 	case *ast.CallNode:
 		callee, ok := n.Callee.(*ast.IdentifierNode)
@@ -175,7 +180,11 @@ func (l *literals) Visit(node *ast.Node) {
 			return
 		}
 		for i, argument := range n.Arguments {
-			if check := functions[callee.Value].checks[i]; check != nil {
+			check := functions[callee.Value].checks[i]
+			if callee.Value == "extract" && i == 1 {
+				check = l.pattern
+			}
+			if check != nil {
 				l.check(argument, check)
 			}
 		}
@@ -187,8 +196,20 @@ func (l *literals) Visit(node *ast.Node) {
 	}
 }
 
+// pattern bounds what the patterns of one expression take to read, together.
+func (l *literals) pattern(text string) error {
+	if l.classes += classesIn(text); l.classes > maxPatternClasses {
+		return errManyClasses
+	}
+	size, err := patternSize(text)
+	if l.patterns += size; err == nil && l.patterns > 2*maxPatternSize {
+		return errManyPatterns
+	}
+	return err
+}
+
 func (l *literals) check(node ast.Node, check func(text string) error) {
-	if literal, ok := node.(*ast.StringNode); ok {
+	if literal, ok := node.(*ast.StringNode); ok && l.problem == nil {
 		l.report(literal, check(literal.Value))
 	}
 }

@@ -51,23 +51,32 @@ func (s *Set) Unindexed() []string {
 // fails asks for nothing and is in Errors; the others go on. Identifies come before triggers.
 func (s *Set) Decide(event *engine.Event) *engine.Decision { return s.decide(event, nil) }
 
-// decide counts each rule's work in counters, by its number, unless it is nil.
-func (s *Set) decide(event *engine.Event, counters []*counter) *engine.Decision {
+// decide counts each rule's work, and leaves out those in quarantine, by the page that the set is on; nil for none.
+func (s *Set) decide(event *engine.Event, page *page) *engine.Decision {
 	scope := newScope(event)
 	defer scope.free()
 	scope.candidates = s.matcher.candidates(event, scope.candidates)
 	var decision *engine.Decision
 	var begun time.Time
 	for _, r := range scope.candidates {
-		if !r.match.possible(event) {
+		possible := r.match.possible(event)
+		if page != nil {
+			live := page.rules[r.number]
+			live.survivors.Add(1)
+			if held := live.held.Load(); held != nil && possible {
+				decision = collect(decision, r, false, nil, held.notice)
+				continue
+			}
+		}
+		if !possible {
 			continue
 		}
-		if counters != nil && begun.IsZero() {
+		if page != nil && begun.IsZero() {
 			begun = time.Now()
 		}
 		matched, actions, err := r.decide(scope)
-		if counters != nil {
-			begun = counters[r.number].add(begun, matched, err)
+		if page != nil {
+			begun = page.done(page.rules[r.number], begun, matched, err, scope.budget.over)
 		}
 		decision = collect(decision, r, matched, actions, err)
 	}
