@@ -15,9 +15,9 @@ import (
 const (
 	// nominalItems is short, since what is refused here must be hopeless: a rule that is over its budget with lists of
 	// this length will be over it on most events.
-	nominalItems = 20
+	nominalItems = 10
 	nominalText  = 16
-	// maxNesting is how many loops may stand inside each other. Three over twenty items are 8,000 turns, five 3,200,000.
+	// maxNesting is how many loops may stand inside each other. Four over a hundred items are a hundred million turns.
 	maxNesting = 4
 	// maxRuleBytes bounds what all expressions of one rule take to compile, and to run from end to end.
 	maxRuleBytes = 128 << 10

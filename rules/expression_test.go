@@ -200,7 +200,7 @@ func TestErrors(t *testing.T) {
 		`(data.x`:                         "1:16: the expression ends too early",
 		`data.x)`:                         `1:15: unexpected ")"`,
 		`user_id > 5`:                     "1:17: invalid operation: > (mismatched types string and number)",
-		`name matches "("`:                "1:14: error parsing regexp: missing closing ): `(`",
+		`name matches "("`:                "1:22: error parsing regexp: missing closing ): `(`",
 		`map(data, #)`:                    "1:13: builtin map takes only array (got object)",
 		`pick()`:                          "1:9: not enough arguments to call pick",
 		`len(1, 2)`:                       "1:9: too many arguments to call len",

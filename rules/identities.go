@@ -20,7 +20,7 @@ import (
 
 // identityFunctions are on what tells people apart: ids, mail addresses, phone numbers, digests.
 var identityFunctions = []*function{
-	define("e164", e164, new(func(any) string), new(func(any, string) string)).checked(checkCountry, 1).costs(8).paced(2),
+	define("e164", e164, new(func(any) string), new(func(any, string) string)).checked(checkCountry, 1).costs(18).paced(1),
 	define("isEmail", isEmail, new(func(string) bool)).costs(6).paced(32),
 	define("sha256", digest("sha256", func(text []byte) []byte { sum := sha256.Sum256(text); return sum[:] }), new(func(any) string)).paced(64),
 	define("md5", digest("md5", func(text []byte) []byte { sum := md5.Sum(text); return sum[:] }), new(func(any) string)).paced(64),

@@ -117,6 +117,10 @@ func (l *language) parse(text document.Text) (node ast.Node, problem *document.P
 	if names.env != nil {
 		return nil, at(text, names.env.Location().From, "$env is not available; write the name itself")
 	}
+	patterns := patterns{literals: literals{text: text}}
+	if ast.Walk(&tree.Node, &patterns); patterns.problem != nil {
+		return nil, patterns.problem
+	}
 	if _, err := checker.Check(tree, l.config); err != nil {
 		return nil, l.problem(text, err, &bracketed{})
 	}
@@ -163,28 +167,18 @@ func (u *nameUse) uncalled() *ast.IdentifierNode {
 type literals struct {
 	text    document.Text
 	problem *document.Problem
-	// classes and patterns are what all patterns have and are in size.
-	classes, patterns int
 }
 
 // Visit implements ast.Visitor.
 func (l *literals) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
-	case *ast.BinaryNode:
-		if n.Operator == "matches" {
-			l.check(n.Right, l.pattern)
-		}
 	case *ast.CallNode:
 		callee, ok := n.Callee.(*ast.IdentifierNode)
 		if !ok || functions[callee.Value] == nil {
 			return
 		}
 		for i, argument := range n.Arguments {
-			check := functions[callee.Value].checks[i]
-			if callee.Value == "extract" && i == 1 {
-				check = l.pattern
-			}
-			if check != nil {
+			if check := functions[callee.Value].checks[i]; check != nil {
 				l.check(argument, check)
 			}
 		}
@@ -194,18 +188,6 @@ func (l *literals) Visit(node *ast.Node) {
 			l.report(name, errors.New(`the local time of a machine is not available; write inZone(time, "Europe/Berlin")`))
 		}
 	}
-}
-
-// pattern bounds what the patterns of one expression take to read, together.
-func (l *literals) pattern(text string) error {
-	if l.classes += classesIn(text); l.classes > maxPatternClasses {
-		return errManyClasses
-	}
-	size, err := patternSize(text)
-	if l.patterns += size; err == nil && l.patterns > 2*maxPatternSize {
-		return errManyPatterns
-	}
-	return err
 }
 
 func (l *literals) check(node ast.Node, check func(text string) error) {

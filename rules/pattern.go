@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+
+	"github.com/expr-lang/expr/ast"
 )
 
 // pattern is a regular expression in RE2's syntax, whose cost is at most the length of the text by the size of its
@@ -79,9 +81,35 @@ func programSize(re *syntax.Regexp) int {
 	return size
 }
 
-// checkPattern is for a pattern that is a literal.
-func checkPattern(text string) error {
-	_, err := patternSize(text)
+// patterns looks at the literal patterns of one expression, before expr compiles them to see whether it can: what they
+// take to read is bounded for all of them together.
+type patterns struct {
+	literals
+	classes, size int
+}
+
+// Visit implements ast.Visitor.
+func (p *patterns) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.BinaryNode:
+		if n.Operator == "matches" {
+			p.check(n.Right, p.pattern)
+		}
+	case *ast.CallNode:
+		if nameOf(n.Callee) == "extract" && len(n.Arguments) > 1 {
+			p.check(n.Arguments[1], p.pattern)
+		}
+	}
+}
+
+func (p *patterns) pattern(text string) error {
+	if p.classes += classesIn(text); p.classes > maxPatternClasses {
+		return errManyClasses
+	}
+	size, err := patternSize(text)
+	if p.size += size; err == nil && p.size > 2*maxPatternSize {
+		return errManyPatterns
+	}
 	return err
 }
 

@@ -60,7 +60,7 @@ func (t tallied) reason() string {
 	switch {
 	case t.over() >= maxOverruns:
 		return engine.QuarantineBudget
-	case t.seen() >= fewestJudged && 2*t.failed() > t.seen():
+	case t.seen() >= fewestJudged && 2*t.failed() > t.seen()+1: // the first is always a failure
 		return engine.QuarantineErrors
 	}
 	return ""

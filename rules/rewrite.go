@@ -307,6 +307,9 @@ func isBoolean(node ast.Node) bool {
 	return false
 }
 
+// maxPath is how many names become one call; more would be copied again and again.
+const maxPath = 64
+
 // member makes an access that gives nil where expr's would fail; those of one chain become one call. Methods of times
 // and durations stay.
 func (r *rewrite) member(node *ast.Node, n *ast.MemberNode) {
@@ -326,9 +329,11 @@ func (r *rewrite) member(node *ast.Node, n *ast.MemberNode) {
 	if call, ok := n.Node.(*ast.CallNode); ok {
 		if callee, ok := call.Callee.(*ast.IdentifierNode); ok && callee.Value == operatorPrefix+"." {
 			before := *call.Arguments[1].(*ast.ConstantNode).Value.(*path)
-			longer := append(append(path{}, before...), name.Value)
-			r.call(node, ".", call.Arguments[0], constant(n, &longer))
-			return
+			if len(before) < maxPath {
+				longer := append(append(path{}, before...), name.Value)
+				r.call(node, ".", call.Arguments[0], constant(n, &longer))
+				return
+			}
 		}
 	}
 	r.call(node, ".", n.Node, constant(n, &path{name.Value}))

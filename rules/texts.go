@@ -38,7 +38,7 @@ var textFunctions = []*function{
 	define("padEnd", padder("padEnd", false), new(func(any, any) string), new(func(any, any, string) string)).paced(32),
 	define("slug", onText("slug", 2, slugOf), new(ofText), new(ofTexts)).checked(checkSlugLanguage, 1).costs(8).paced(2),
 	{name: "extract", call: func(args ...any) (any, error) { return extract(&budget{left: memoryBudget, steps: stepBudget}, args) },
-		signatures: []any{new(ofTexts)}, checks: map[int]func(string) error{1: checkPattern}, steps: 4, pace: functionBytes, metered: extract},
+		signatures: []any{new(ofTexts)}, steps: 4, pace: functionBytes, metered: extract},
 }
 
 // The signatures on texts.

@@ -20,12 +20,12 @@ var timeFunctions = []*function{
 	define("formatDate", formatDate, new(func(any, string) string), new(func(any, string, string) string)).
 		checked(checkTimeFormat, 1).checked(checkZone, 2).costs(4).paced(2),
 	define("dateAdd", dateAdd, new(func(any, any, string) time.Time), new(func(any, any, string, string) time.Time)).
-		checked(checkUnit, 2).checked(checkZone, 3).costs(4),
+		checked(checkUnit, 2).checked(checkZone, 3).costs(6),
 	define("dateDiff", dateDiff, new(func(any, any, string) int), new(func(any, any, string, string) int)).
-		checked(checkUnit, 2).checked(checkZone, 3).costs(4),
+		checked(checkUnit, 2).checked(checkZone, 3).costs(6),
 	define("startOf", startOf, new(func(any, string) time.Time), new(func(any, string, string) time.Time)).
-		checked(checkUnit, 1).checked(checkZone, 2).costs(4),
-	define("inZone", inZone, new(func(any, string) time.Time)).checked(checkZone, 1).costs(4),
+		checked(checkUnit, 1).checked(checkZone, 2).costs(6),
+	define("inZone", inZone, new(func(any, string) time.Time)).checked(checkZone, 1).costs(6),
 	define("timezone", timezone, new(func(string) *time.Location)).
 		checked(checkZone, 0),
 	define("duration", onText("duration", 1, duration), new(func(any) time.Duration)).costs(1).paced(8),
