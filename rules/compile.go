@@ -49,8 +49,8 @@ var ruleKey = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 
 func (c *compilation) rule(written *Rule) {
 	c.key(written.Key)
-	if size := written.size(); size > maxRuleBytes {
-		c.wrong(written.Place, "the expressions of this rule have %d kB together, and may have %d; split the rule", size>>10, maxRuleBytes>>10)
+	if problem := written.tooLarge(); problem != nil {
+		c.report(problem)
 		return
 	}
 	compiled := &rule{environment: c.environment, key: written.Key.Value}
@@ -62,10 +62,7 @@ func (c *compilation) rule(written *Rule) {
 		c.action(compiled, language, &written.Actions[i])
 	}
 	compiled.info = describe(written, compiled)
-	if compiled.info.Cost > maxRuleCost {
-		c.wrong(written.Place, "the expressions of this rule cost some %d steps together with lists of %d items, and may take %d; split the rule",
-			compiled.info.Cost, nominalItems, maxRuleCost)
-	}
+	c.report(compiled.tooCostly(written.Place))
 	if written.Enabled == nil || *written.Enabled {
 		c.rules = append(c.rules, compiled)
 	}

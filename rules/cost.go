@@ -22,6 +22,9 @@ const (
 	// maxRuleBytes bounds what all expressions of one rule take to compile, and to run from end to end.
 	maxRuleBytes = 128 << 10
 	maxRuleCost  = 2 * stepBudget
+	// maxTransforms and maxActions bound what a rule takes to compile, too: the more names there are, the longer each takes.
+	maxTransforms = 300
+	maxActions    = 300
 	// nodesPerStep is how many nodes of an expression are evaluated in the time of one step, and literalPerNode how much
 	// of a text literal counts as another node, for it may be compared.
 	nodesPerStep   = 8
@@ -216,6 +219,34 @@ func (r *rule) expressions(each func(*expression)) {
 func (r *rule) cost() (steps int) {
 	r.expressions(func(e *expression) { steps += e.cost })
 	return steps
+}
+
+// tooCostly is what is wrong with a rule that would go over its budget on most events; nil when nothing is.
+func (r *rule) tooCostly(place document.Place) *document.Problem {
+	if r.info.Cost <= maxRuleCost {
+		return nil
+	}
+	problem := place.Problem("the expressions of this rule cost some %d steps together with lists of %d items, and may take %d; split the rule",
+		r.info.Cost, nominalItems, maxRuleCost)
+	return &problem
+}
+
+// tooLarge is what is wrong with a rule that would take long to compile; nil when nothing is.
+func (r *Rule) tooLarge() *document.Problem {
+	for _, limit := range []struct {
+		what      string
+		has, most int
+	}{
+		{"transforms", len(r.Transform), maxTransforms},
+		{"actions", len(r.Actions), maxActions},
+		{"bytes of expressions", r.size(), maxRuleBytes},
+	} {
+		if limit.has > limit.most {
+			problem := r.Place.Problem("this rule has %d %s, and may have %d; split the rule", limit.has, limit.what, limit.most)
+			return &problem
+		}
+	}
+	return nil
 }
 
 // size is the length of all expressions of a rule, in bytes.

@@ -43,10 +43,10 @@ func TestCostlyExpressionsAreRefused(t *testing.T) {
 		nested(maxNesting):     "",
 		nested(maxNesting + 1): "more than 4 loops stand inside each other here; take the inner ones into a transform",
 		`any(data.list, any(data.list, any(data.list, ` + strings.Repeat("# == 1 || ", 100) + `false)))`: "steps with lists of 10 items, and may take 50000",
-		strings.Repeat("(", maxBrackets+1) + "1" + strings.Repeat(")", maxBrackets+1):                   "more than 100 brackets stand inside each other",
-		`"` + strings.Repeat("(", maxBrackets+1) + `"`:                                                  "",
-		`data.text matches "` + strings.Repeat(`\\pL`, maxPatternClasses+1) + `"`:                       "classes such as",
-		`data.text matches "(a{1,1000}){1,1000}"`:                                                       "invalid repeat count",
+		strings.Repeat("(", maxBrackets+1) + "1" + strings.Repeat(")", maxBrackets+1):                    "more than 100 brackets stand inside each other",
+		`"` + strings.Repeat("(", maxBrackets+1) + `"`:                                                   "",
+		`data.text matches "` + strings.Repeat(`\\pL`, maxPatternClasses+1) + `"`:                        "classes such as",
+		`data.text matches "(a{1,1000}){1,1000}"`:                                                        "invalid repeat count",
 	} {
 		_, problem := costOfText(t, source)
 		if want == "" && problem != nil || want != "" && (problem == nil || !strings.Contains(problem.Message, want)) {
@@ -69,8 +69,8 @@ func TestLargeRulesAreRefused(t *testing.T) {
 		fmt.Fprintf(&all, "      t%d: '%s'\n", i, nested(3))
 	}
 	for name, transforms := range map[string]string{
-		"cost some":          all.String(),
-		"kB together, and m": "      a: '\"" + strings.Repeat("x", 60_000) + "\"'\n      b: '\"" + strings.Repeat("x", 60_000) + "\"'\n      c: '\"" + strings.Repeat("x", 60_000) + "\"'\n",
+		"cost some": all.String(),
+		"bytes of expressions, and may have 131072": "      a: '\"" + strings.Repeat("x", 60_000) + "\"'\n      b: '\"" + strings.Repeat("x", 60_000) + "\"'\n      c: '\"" + strings.Repeat("x", 60_000) + "\"'\n",
 	} {
 		file, err := Parse("r.yaml", []byte("rules:\n  - key: large\n    transform:\n"+transforms+"    actions: [{identify: {user_id: user_id}}]\n"))
 		if err != nil {

@@ -144,9 +144,9 @@ func TestHostileRules(t *testing.T) {
 		}
 		for name, rule := range map[string]string{
 			"clauses": "  - {key: hostile, match: '" + strings.TrimSuffix(strings.Repeat("!("+expression+") && ", 400), " && ") + "', actions: [{identify: {user_id: user_id}}]}",
-			"transforms": "  - key: hostile\n    transform:\n" + many(400, "      t%d: '%s'\n") +
+			"transforms": "  - key: hostile\n    transform:\n" + many(300, "      t%d: '%s'\n") +
 				"    actions: [{identify: {user_id: user_id}}]\n",
-			"actions": "  - key: hostile\n    actions:\n" + many(400, "      - trigger: {workflow: w%d, recipients: user_id, data: '{\"x\": %s}'}\n"),
+			"actions": "  - key: hostile\n    actions:\n" + many(300, "      - trigger: {workflow: w%d, recipients: user_id, data: '{\"x\": %s}'}\n"),
 		} {
 			t.Run(name+" "+expression, func(t *testing.T) { endure(t, rule) })
 		}
@@ -157,14 +157,21 @@ func TestHostileRules(t *testing.T) {
 		"payloads of long texts":    `repeat("ab", 200000)`,
 	} {
 		var all strings.Builder
-		for i := range 400 {
+		for i := range 300 {
 			fmt.Fprintf(&all, "      - trigger: {workflow: w%d, recipients: user_id, data: '{\"x\": (%s)}'}\n", i, value)
 		}
 		t.Run(name, func(t *testing.T) { endure(t, "  - key: hostile\n    actions:\n"+all.String()) })
 	}
+	t.Run("thousands of transforms", func(t *testing.T) {
+		var all strings.Builder
+		for i := range 10_000 {
+			fmt.Fprintf(&all, "      t%d: '1'\n", i)
+		}
+		endure(t, "  - key: hostile\n    transform:\n"+all.String()+"    actions: [{identify: {user_id: user_id}}]\n")
+	})
 	giant := `"` + strings.Repeat("x", 60<<10) + `"`
 	t.Run("giant literals", func(t *testing.T) {
-		endure(t, "  - key: hostile\n    transform:\n"+strings.Repeat("      T: '"+giant+"'\n", 1)+"      a: '"+giant+"'\n      b: '"+giant+"'\n    actions: [{identify: {user_id: user_id}}]\n")
+		endure(t, "  - key: hostile\n    transform:\n      a: '"+giant+"'\n      b: '"+giant+"'\n      c: '"+giant+"'\n    actions: [{identify: {user_id: user_id}}]\n")
 	})
 }
 

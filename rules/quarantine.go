@@ -129,6 +129,8 @@ type Guard struct {
 	book   *Book
 	store  Quarantines
 	logger *slog.Logger
+	// tripped wakes Run.
+	tripped chan struct{}
 	// syncing keeps one meeting with the store at a time.
 	syncing sync.Mutex
 
@@ -139,7 +141,7 @@ type Guard struct {
 
 // Guarded is the guard of a book; a book without one has no quarantines. It must be called before events are decided.
 func Guarded(book *Book, store Quarantines, logger *slog.Logger) *Guard {
-	g := &Guard{book: book, store: store, logger: logger, untold: map[*watch]engine.Quarantine{}}
+	g := &Guard{book: book, store: store, logger: logger, untold: map[*watch]engine.Quarantine{}, tripped: make(chan struct{}, 1)}
 	book.guard = g
 	return g
 }
@@ -159,6 +161,10 @@ func (g *Guard) trip(r *watched, reason string, err error, at time.Time) {
 	r.refuse(q)
 	r.quarantines.Add(1)
 	g.warn(r.watch, q, "a rule is quarantined, and is not evaluated any more")
+	select {
+	case g.tripped <- struct{}{}:
+	default: // Run is woken already
+	}
 }
 
 func (g *Guard) warn(w *watch, q engine.Quarantine, message string) {
@@ -167,7 +173,7 @@ func (g *Guard) warn(w *watch, q engine.Quarantine, message string) {
 		"bring_it_back", "switchyard release --server URL --env "+w.environment+" "+w.rule+", or change the rule")
 }
 
-// Run meets the store every second, until ctx ends.
+// Run meets the store every second, and when there is something to tell, until ctx ends.
 func (g *Guard) Run(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -176,8 +182,9 @@ func (g *Guard) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			g.Sync(ctx)
+		case <-g.tripped:
 		}
+		g.Sync(ctx)
 	}
 }
 
