@@ -45,6 +45,10 @@ func check(args []string, stdout, stderr io.Writer) error {
 			fmt.Fprintf(stdout, "%s: %d rule(s) are evaluated on every event, for nothing of their match can be looked up: %s\n",
 				e.key, len(unindexed), shortList(unindexed, most))
 		}
+		if costly := p.sets[e.key].Costly(); len(costly) > 0 {
+			const most = 10
+			fmt.Fprintf(stdout, "%s: %d rule(s) may go over their budget on long lists: %s\n", e.key, len(costly), shortList(costly, most))
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"regexp/syntax"
 
 	"github.com/expr-lang/expr/ast"
@@ -264,4 +265,17 @@ func (r *Rule) size() int {
 		}
 	}
 	return size
+}
+
+// costly is from where on a rule is worth a word: it may take a tenth of its budget with short lists.
+const costly = maxRuleCost / 10
+
+// Costly are the keys of the rules that may come near their budget, with what they cost.
+func (s *Set) Costly() (rules []string) {
+	for _, r := range s.rules {
+		if r.info.Cost >= costly {
+			rules = append(rules, fmt.Sprintf("%s (%d steps)", r.key, r.info.Cost))
+		}
+	}
+	return rules
 }

@@ -63,6 +63,14 @@ func nested(loops int) string {
 	return strings.Repeat("any(data.a, ", loops) + "false" + strings.Repeat(")", loops)
 }
 
+func TestCostly(t *testing.T) {
+	set := compileText(t, "rules:\n  - {key: cheap, match: data.n > 5, actions: [{identify: {user_id: user_id}}]}\n"+
+		"  - {key: dear, match: '"+nested(4)+"', actions: [{identify: {user_id: user_id}}]}\n")
+	if costly := set.Costly(); len(costly) != 1 || !strings.HasPrefix(costly[0], "dear (1") {
+		t.Errorf("%v", costly)
+	}
+}
+
 func TestLargeRulesAreRefused(t *testing.T) {
 	var all strings.Builder
 	for i := range 200 {
