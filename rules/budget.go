@@ -229,7 +229,7 @@ func (b *budget) reading(f *function, value any) error {
 	case deeply:
 		return b.weigh(value)
 	case sorting:
-		return b.step(sortSteps(lengthOf(value)))
+		return b.step(sortSteps(lengthOf(value)) + textSteps(value) + extremeSteps(value))
 	case nothing:
 		return nil
 	}

@@ -49,7 +49,7 @@ type cost struct {
 
 // costOf goes through an expression as it was parsed.
 func costOf(node ast.Node) *cost {
-	c := &cost{turns: map[*ast.PredicateNode]int{}}
+	c := &cost{}
 	nodes := c.visit(node, 0, 1)
 	c.once = nodes / nodesPerStep
 	c.nominal += 1 + c.once
@@ -99,6 +99,9 @@ func (c *cost) loop(n *ast.PredicateNode, depth, turns int) {
 		return // its cost would be past counting
 	}
 	steps := 1 + c.visit(n.Node, depth, turns)/nodesPerStep
+	if c.turns == nil {
+		c.turns = map[*ast.PredicateNode]int{}
+	}
 	c.turns[n] = steps
 	c.add(turns, steps)
 }

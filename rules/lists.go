@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"math/big"
 	"reflect"
 	"slices"
 )
@@ -17,8 +18,8 @@ var listFunctions = []*function{
 	define("take", take, new(two)).going(nothing),
 	define("min", func(args ...any) (any, error) { return extreme(-1, args) }, new(oneMore)).going(deeply),
 	define("max", func(args ...any) (any, error) { return extreme(1, args) }, new(oneMore)).going(deeply),
-	define("mean", mean, new(oneMore)).going(deeply),
-	define("median", median, new(oneMore)).going(sorting),
+	define("mean", mean, new(oneMore)).going(deeply).costs(1),
+	define("median", median, new(oneMore)).going(sorting).costs(1),
 	define("sort", sorted, new(one), new(two)).going(sorting),
 	define("uniq", uniq, new(one)).going(deeply),
 	define("flatten", flatten, new(one)).going(deeply),
@@ -188,8 +189,13 @@ func sum(args ...any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var total any = 0
-	for i, item := range list {
+	wholes, n := wholeSum(list)
+	total, err := shrink(wholes)
+	if err != nil {
+		return nil, err
+	}
+	for i, item := range list[n:] {
+		i += n
 		if i == 0 {
 			if _, ok := numeric(item); !ok && item != nil {
 				total = item // of texts or durations
@@ -201,6 +207,21 @@ func sum(args ...any) (any, error) {
 		}
 	}
 	return total, nil
+}
+
+// wholeSum adds the whole numbers that a list begins with, and counts them. So a sum of a thousand digits is not written
+// out and read again for each.
+func wholeSum(list []any) (total *big.Int, count int) {
+	total = new(big.Int)
+	for _, item := range list {
+		n, ok := whole(item)
+		if !ok {
+			break
+		}
+		total.Add(total, n)
+		count++
+	}
+	return total, count
 }
 
 // uniq leaves out repeats, by value.

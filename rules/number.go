@@ -97,9 +97,14 @@ func wholeDigits(value any) (string, bool) {
 	case uint64:
 		return strconv.FormatUint(v, 10), true
 	case json.Number:
-		return string(v), len(v) <= maxDigits && !strings.ContainsAny(string(v), ".eE")
+		return string(v), len(v) <= maxDigits && !hasFraction(string(v))
 	}
 	return "", false
+}
+
+// hasFraction reports a point or an exponent.
+func hasFraction(number string) bool {
+	return strings.IndexByte(number, '.') >= 0 || strings.IndexByte(number, 'e') >= 0 || strings.IndexByte(number, 'E') >= 0
 }
 
 func compareDigits(x, y string) int {

@@ -288,9 +288,12 @@ func extract(b *budget, args []any) (any, error) {
 	return found[min(1, len(found)-1)], nil
 }
 
+// base64Letters makes the alphabet of addresses the usual one, on one line.
+var base64Letters = strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "")
+
 // fromBase64 reads both alphabets, with or without the padding; what it makes must be a text.
 func fromBase64(args ...any) (any, error) {
-	encoded := strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "").Replace(strings.TrimRight(args[0].(string), "=\r\n"))
+	encoded := base64Letters.Replace(strings.TrimRight(args[0].(string), "=\r\n"))
 	decoded, err := base64.RawStdEncoding.DecodeString(encoded)
 	if err != nil {
 		return nil, fmt.Errorf("fromBase64 needs base64, not %q", shortened(args[0].(string)))
