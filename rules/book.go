@@ -25,6 +25,7 @@ type Book struct {
 type page struct {
 	set   *Set
 	rules []*watched
+	byKey map[string]*watched
 	guard *Guard
 }
 
@@ -57,13 +58,11 @@ func (b *Book) pages() map[string]*page {
 }
 
 func (p *page) next(environment string, set *Set) *page {
-	known := map[string]*watched{}
+	var known map[string]*watched
 	if p != nil {
-		for _, r := range p.rules {
-			known[r.rule] = r
-		}
+		known = p.byKey
 	}
-	next := &page{set: set, rules: make([]*watched, len(set.rules))}
+	next := &page{set: set, rules: make([]*watched, len(set.rules)), byKey: make(map[string]*watched, len(set.rules))}
 	for i, r := range set.rules {
 		w := &watched{info: &r.info}
 		if before := known[r.key]; before != nil {
@@ -78,21 +77,15 @@ func (p *page) next(environment string, set *Set) *page {
 		if w.watch == nil {
 			w.watch = &watch{environment: environment, rule: r.key, version: r.info.Version}
 		}
-		next.rules[i] = w
+		next.rules[i], next.byKey[r.key] = w, w
 	}
 	return next
 }
 
 // rule is a live rule; nil when there is none.
 func (b *Book) rule(environment, key string) *watched {
-	page := b.pages()[environment]
-	if page == nil {
-		return nil
-	}
-	for _, r := range page.rules {
-		if r.rule == key {
-			return r
-		}
+	if page := b.pages()[environment]; page != nil {
+		return page.byKey[key]
 	}
 	return nil
 }

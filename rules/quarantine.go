@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -134,14 +135,17 @@ type Guard struct {
 	// syncing keeps one meeting with the store at a time.
 	syncing sync.Mutex
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// holding are the rules in quarantine, and untold those of which the store does not know yet. There are few, however
+	// many rules there are.
+	holding map[*watch]bool
 	untold  map[*watch]engine.Quarantine
 	trouble bool // the last meeting with the store failed
 }
 
 // Guarded is the guard of a book; a book without one has no quarantines. It must be called before events are decided.
 func Guarded(book *Book, store Quarantines, logger *slog.Logger) *Guard {
-	g := &Guard{book: book, store: store, logger: logger, untold: map[*watch]engine.Quarantine{}, tripped: make(chan struct{}, 1)}
+	g := &Guard{book: book, store: store, logger: logger, holding: map[*watch]bool{}, untold: map[*watch]engine.Quarantine{}, tripped: make(chan struct{}, 1)}
 	book.guard = g
 	return g
 }
@@ -157,20 +161,30 @@ func (g *Guard) trip(r *watched, reason string, err error, at time.Time) {
 		return
 	}
 	q := engine.Quarantine{Version: r.version, Reason: reason, At: at.UTC(), LastError: err.Error()}
-	g.untold[r.watch] = q // first, so that nobody takes it for one that was released
-	r.refuse(q)
-	r.quarantines.Add(1)
-	g.warn(r.watch, q, "a rule is quarantined, and is not evaluated any more")
+	g.untold[r.watch] = q
+	g.hold(r, q, "a rule is quarantined, and is not evaluated any more")
 	select {
 	case g.tripped <- struct{}{}:
 	default: // Run is woken already
 	}
 }
 
-func (g *Guard) warn(w *watch, q engine.Quarantine, message string) {
-	g.logger.Warn(message, "environment", w.environment, "rule", w.rule, "version", w.version,
+// hold keeps a rule in quarantine, and says so.
+func (g *Guard) hold(r *watched, q engine.Quarantine, message string) {
+	g.holding[r.watch] = true
+	r.refuse(q)
+	r.quarantines.Add(1)
+	g.logger.Warn(message, "environment", r.environment, "rule", r.rule, "version", r.version,
 		"reason", quarantineReasons[q.Reason], "error", q.LastError,
-		"bring_it_back", "switchyard release --server URL --env "+w.environment+" "+w.rule+", or change the rule")
+		"bring_it_back", "switchyard release --server URL --env "+r.environment+" "+r.rule+", or change the rule")
+}
+
+// free has a rule evaluated again.
+func (g *Guard) free(w *watch) {
+	delete(g.holding, w)
+	delete(g.untold, w)
+	w.release()
+	g.logger.Info("a rule was released, and is evaluated again", "environment", w.environment, "rule", w.rule)
 }
 
 // Run meets the store every second, and when there is something to tell, until ctx ends.
@@ -205,7 +219,7 @@ func (g *Guard) Sync(ctx context.Context) {
 		}
 		var stored map[string][]engine.Quarantine
 		if stored, err = g.store.Quarantined(ctx, environment); err == nil {
-			g.adopt(page, stored)
+			g.adopt(environment, page, stored)
 		}
 	}
 	g.report(ctx, err)
@@ -243,21 +257,28 @@ func (g *Guard) tell(ctx context.Context) error {
 	return nil
 }
 
-// adopt makes the rules of a page what the store says they are.
-func (g *Guard) adopt(page *page, stored map[string][]engine.Quarantine) {
+// adopt makes the rules of an environment what the store says they are.
+func (g *Guard) adopt(environment string, page *page, stored map[string][]engine.Quarantine) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, r := range page.rules {
-		known, here := find(stored[r.rule], r.version), r.held.Load()
-		_, untold := g.untold[r.watch]
+	for rule, all := range stored {
+		r := page.byKey[rule]
+		if r == nil || r.held.Load() != nil {
+			continue
+		}
+		if known := find(all, r.version); known != nil {
+			g.hold(r, *known, "a rule is quarantined by another process, or was before")
+		}
+	}
+	for w := range g.holding {
+		_, untold := g.untold[w]
+		live := page.byKey[w.rule]
 		switch {
-		case known != nil && here == nil:
-			r.refuse(*known)
-			r.quarantines.Add(1)
-			g.warn(r.watch, *known, "a rule is quarantined by another process, or was before")
-		case known == nil && here != nil && !untold:
-			r.release()
-			g.logger.Info("a rule was released, and is evaluated again", "environment", r.environment, "rule", r.rule)
+		case w.environment != environment || untold:
+		case live == nil || live.watch != w: // the rule has changed, or is gone
+			delete(g.holding, w)
+		case find(stored[w.rule], w.version) == nil:
+			g.free(w)
 		}
 	}
 }
@@ -277,20 +298,21 @@ func (g *Guard) Release(ctx context.Context, environment, rule string) (engine.R
 	g.syncing.Lock() // or a meeting that has read the store before would undo this
 	defer g.syncing.Unlock()
 	r := g.book.rule(environment, rule)
-	switch {
-	case r == nil:
+	if r == nil {
 		return engine.RuleInfo{}, engine.ErrNotFound
-	case r.held.Load() == nil:
-		return engine.RuleInfo{}, engine.ErrNotQuarantined
+	}
+	if r.held.Load() == nil { // but another process may have told since this one looked
+		stored, err := g.store.Quarantined(ctx, environment)
+		if err != nil || find(stored[rule], r.version) == nil {
+			return engine.RuleInfo{}, cmp.Or(err, engine.ErrNotQuarantined)
+		}
 	}
 	if err := g.store.Release(ctx, environment, rule); err != nil {
 		return engine.RuleInfo{}, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.untold, r.watch)
-	r.release()
-	g.logger.Info("a rule was released, and is evaluated again", "environment", environment, "rule", rule)
+	g.free(r.watch)
 	return r.describe(), nil
 }
 

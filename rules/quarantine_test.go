@@ -264,6 +264,16 @@ func TestQuarantineIsShared(t *testing.T) {
 	if later := newProcess(t, store, shaky); !later.held("shaky") {
 		t.Error("a restart released it")
 	}
+	late := newProcess(t, &shelf{}, shaky)
+	late.guard.store = store
+	if _, err := late.guard.Release(context.Background(), "production", "shaky"); err != nil {
+		t.Errorf("a process that has not looked yet: %v", err)
+	}
+	one.sync()
+	two.sync()
+	one.decide(100, `"text"`)
+	one.sync()
+	two.sync()
 	newer := newProcess(t, store, strings.Replace(shaky, "data.n > 5", "data.n > 6", 1))
 	if newer.held("shaky") {
 		t.Error("another version is quarantined")
