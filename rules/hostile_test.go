@@ -175,6 +175,21 @@ func TestHostileRules(t *testing.T) {
 	})
 }
 
+// A list may be as long as the JSON of an event can be.
+func TestALoopOverAllOfAnEvent(t *testing.T) {
+	set := compileText(t, string(withGood(`  - {key: hostile, match: 'any(data.list, let a = #; any(data.list, a + # == -1))', actions: [{identify: {user_id: user_id}}]}`)))
+	event := &engine.Event{Type: "track", UserID: "u", Data: json.RawMessage(`{"list":[` + strings.Repeat("7,", 400_000) + `7]}`)}
+	alone, _ := usage(func() { _ = set.decideOnly(event, "good") })
+	var decision *engine.Decision
+	cpu, _ := usage(func() { decision = set.Decide(event) })
+	if len(decision.Rules) != 1 || len(decision.Errors) != 1 {
+		t.Errorf("%+v", decision)
+	}
+	if cpu-alone > mostCPU {
+		t.Errorf("%s, of which reading the event is %s", cpu, alone)
+	}
+}
+
 // What people write in earnest is far below the bounds.
 func TestEarnestLoops(t *testing.T) {
 	items := strings.TrimSuffix(strings.Repeat(`{"sku":"a-1","qty":2,"tags":["x","y"]},`, 1000), ",")
