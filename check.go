@@ -101,7 +101,7 @@ func (c *checking) summarize(p *plan, stdout io.Writer) {
 			if !share.Indexed() {
 				unindexed++
 			}
-			if (all || !share.Indexed()) && (c.rules || told < mostRules) {
+			if (all || !share.Indexed() || share.Costly()) && (c.rules || told < mostRules) {
 				told++
 				fmt.Fprintf(table, "  %s\t%s\n", share.Rule, howFound(share))
 			}
@@ -120,9 +120,14 @@ func howFound(s rules.Share) string {
 		how = "found by " + s.Under
 	}
 	if s.Clauses == 0 {
-		return "takes every event"
+		how = "takes every event"
+	} else {
+		how += fmt.Sprintf("; clauses: %d looked up, %d evaluated", s.Probed, s.Clauses-s.Probed)
 	}
-	return fmt.Sprintf("%s; clauses: %d looked up, %d evaluated", how, s.Probed, s.Clauses-s.Probed)
+	if s.Costly() {
+		how += fmt.Sprintf("; costs %d steps on lists of a few items, and may go over its budget on long ones", s.Cost)
+	}
+	return how
 }
 
 // ruleShare is a rule's share for programs.
@@ -133,13 +138,14 @@ type ruleShare struct {
 	FoundBy     string `json:"found_by,omitempty"`
 	Clauses     int    `json:"clauses"`
 	Evaluated   int    `json:"clauses_evaluated"`
+	Cost        int    `json:"cost"`
 }
 
 func (p *plan) shares() []ruleShare {
 	all := []ruleShare{}
 	for _, e := range p.environments {
 		for _, s := range p.sets[e.key].Shares() {
-			all = append(all, ruleShare{e.key, s.Rule, s.Indexed(), s.Under, s.Clauses, s.Clauses - s.Probed})
+			all = append(all, ruleShare{e.key, s.Rule, s.Indexed(), s.Under, s.Clauses, s.Clauses - s.Probed, s.Cost})
 		}
 	}
 	return all

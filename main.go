@@ -36,6 +36,7 @@ var commands = []command{
 	{"test", "run the tests that stand beside the rules", testRules},
 	{"explain", "say why rules match an event or not, clause by clause", explain},
 	{"send", "post an event the way a vendor would, signed", send},
+	{"release", "take a rule out of quarantine on a running server", releaseRule},
 	{"version", "print the version", version},
 }
 

@@ -75,6 +75,7 @@ func runServer(ctx context.Context, options serving, logger *slog.Logger, starte
 		return err
 	}
 	go s.reloadOnChange(ctx, load, hangup)
+	go s.guard.Run(ctx)
 	if started != nil {
 		go started(s)
 	}

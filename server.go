@@ -32,6 +32,7 @@ type server struct {
 	// opened is log once it is there, for the admin listener, which is up before.
 	opened atomic.Pointer[redislog.Log]
 	book   *rules.Book
+	guard  *rules.Guard
 	doors  *httpapi.Doors
 	// refusals outlive reloads.
 	refusals *httpapi.Refusals
@@ -57,6 +58,7 @@ func newServer(ctx context.Context, p *plan, logger *slog.Logger) (*server, erro
 		return nil, errors.Join(err, s.admin.stop(time.Second))
 	}
 	s.opened.Store(s.log)
+	s.guard = rules.Guarded(s.book, s.log, logger)
 	s.engine = engine.New(engine.Options{
 		Consumer: consumerName(), Decider: s.decider(), Names: s.log, Trimmer: s.log, Metrics: s.metrics, Logger: logger,
 	})
@@ -147,6 +149,7 @@ func (s *server) apply(ctx context.Context, p *plan) error {
 	}
 	before := s.plan.Swap(p)
 	s.book.Swap(p.sets)
+	s.guard.Sync(ctx) // before the first event: a restart releases nothing
 	for _, e := range p.environments {
 		stores[e.key].Keep(e.options)
 		s.engine.Run(e.key, e.partitions, stores[e.key], engine.NewTarget(e.destination, directory.New(s.log.Directory(), nil), e.policy))
@@ -165,11 +168,14 @@ func (s *server) listenAdmin(p *plan) error {
 		Log:          s.readable,
 		Environments: func() []httpapi.EnvironmentInfo { return s.plan.Load().info(s.book) },
 		Explainer:    s,
-		Tokens:       func() []httpapi.Token { return s.plan.Load().config.tokens() },
-		Refusals:     s.refusals,
-		Ready:        s.ready,
-		Gatherer:     s.registry,
-		Logger:       s.logger,
+		Release: func(ctx context.Context, environment, rule string) (engine.RuleInfo, error) {
+			return s.guard.Release(ctx, environment, rule)
+		},
+		Tokens:   func() []httpapi.Token { return s.plan.Load().config.tokens() },
+		Refusals: s.refusals,
+		Ready:    s.ready,
+		Gatherer: s.registry,
+		Logger:   s.logger,
 	})
 	return s.admin.start(p.config.AdminListen.Value, app)
 }

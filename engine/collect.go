@@ -61,7 +61,8 @@ func (c *backlogCollector) Collect(out chan<- prometheus.Metric) {
 }
 
 // RuleCollector exports the counters that the rules keep themselves, and for every environment how many it has: none is
-// a figure too, and one to be woken by.
+// a figure too, and one to be woken by. Of an environment with thousands of rules only those are exported that an event
+// has found: the others would be hundreds of thousands of series that are zero.
 func RuleCollector(environments func() []string, rules func() iter.Seq2[string, RuleInfo]) prometheus.Collector {
 	return &ruleCollector{environments, rules}
 }
@@ -73,37 +74,61 @@ type ruleCollector struct {
 
 var (
 	ruleLabels      = []string{"environment", "rule"}
+	survivorsDesc   = prometheus.NewDesc("switchyard_rule_survivors_total", "Events for which the index found a rule.", ruleLabels, nil)
 	evaluationsDesc = prometheus.NewDesc("switchyard_rule_evaluations_total", "Events on which a rule's match was evaluated.", ruleLabels, nil)
 	matchesDesc     = prometheus.NewDesc("switchyard_rule_matches_total", "Events that a rule matched.", ruleLabels, nil)
 	errorsDesc      = prometheus.NewDesc("switchyard_rule_errors_total", "Events on which a rule failed.", ruleLabels, nil)
 	spentDesc       = prometheus.NewDesc("switchyard_rule_eval_seconds_total", "Time spent in a rule's expressions.", ruleLabels, nil)
+	quarantinesDesc = prometheus.NewDesc("switchyard_rule_quarantines_total", "How often a rule was put into quarantine.", ruleLabels, nil)
+	quarantinedDesc = prometheus.NewDesc("switchyard_rule_quarantined", "1 for a rule that is in quarantine, and not evaluated.", []string{"environment", "rule", "reason"}, nil)
 	loadedDesc      = prometheus.NewDesc("switchyard_rules_loaded", "Live rules.", []string{"environment"}, nil)
 )
 
 // Describe names the rule metrics.
 func (c *ruleCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{evaluationsDesc, matchesDesc, errorsDesc, spentDesc, loadedDesc} {
+	for _, desc := range []*prometheus.Desc{survivorsDesc, evaluationsDesc, matchesDesc, errorsDesc, spentDesc, quarantinesDesc, quarantinedDesc, loadedDesc} {
 		out <- desc
 	}
 }
 
+// maxIdleRules is the size of an environment up to which rules that no event has found are exported too.
+const maxIdleRules = 2000
+
 // Collect reads every rule's counters.
 func (c *ruleCollector) Collect(out chan<- prometheus.Metric) {
-	loaded := map[string]int{}
+	loaded, idle := map[string]int{}, map[string][]RuleInfo{}
 	for _, environment := range c.environments() {
 		loaded[environment] = 0
 	}
 	for environment, rule := range c.rules() {
 		loaded[environment]++
-		counter := func(desc *prometheus.Desc, value float64) {
-			out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, value, environment, rule.Key)
+		if rule.Stats.Survivors > 0 || rule.Quarantined != nil {
+			collectRule(out, environment, &rule)
+		} else if len(idle[environment]) <= maxIdleRules {
+			idle[environment] = append(idle[environment], rule)
 		}
-		counter(evaluationsDesc, float64(rule.Stats.Evaluations))
-		counter(matchesDesc, float64(rule.Stats.Matches))
-		counter(errorsDesc, float64(rule.Stats.Errors))
-		counter(spentDesc, rule.Stats.Spent.Seconds())
 	}
 	for environment, count := range loaded {
 		out <- prometheus.MustNewConstMetric(loadedDesc, prometheus.GaugeValue, float64(count), environment)
+		for i := range idle[environment] {
+			if count <= maxIdleRules {
+				collectRule(out, environment, &idle[environment][i])
+			}
+		}
+	}
+}
+
+func collectRule(out chan<- prometheus.Metric, environment string, rule *RuleInfo) {
+	counter := func(desc *prometheus.Desc, value float64) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, value, environment, rule.Key)
+	}
+	counter(survivorsDesc, float64(rule.Stats.Survivors))
+	counter(evaluationsDesc, float64(rule.Stats.Evaluations))
+	counter(matchesDesc, float64(rule.Stats.Matches))
+	counter(errorsDesc, float64(rule.Stats.Errors))
+	counter(spentDesc, rule.Stats.Spent.Seconds())
+	counter(quarantinesDesc, float64(rule.Stats.Quarantines))
+	if q := rule.Quarantined; q != nil {
+		out <- prometheus.MustNewConstMetric(quarantinedDesc, prometheus.GaugeValue, 1, environment, rule.Key, q.Reason)
 	}
 }

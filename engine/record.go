@@ -14,6 +14,9 @@ var ErrNotFound = errors.New("not found")
 // ErrBadCursor is returned for a cursor that this log did not make.
 var ErrBadCursor = errors.New("this cursor is not one of ours")
 
+// ErrNotQuarantined is returned when a rule is to be released that is evaluated.
+var ErrNotQuarantined = errors.New("the rule is not in quarantine")
+
 // ErrNotDead is returned when an action is to be run again that has not ended dead.
 var ErrNotDead = errors.New("only a dead action can be run again")
 
@@ -109,12 +112,38 @@ type RuleInfo struct {
 	Line int
 	// Indexed is false when the rule is evaluated on every event.
 	Indexed bool
-	Stats   RuleStats
+	// Version is a short hash of everything that is written of the rule.
+	Version string
+	// Cost is about how many steps its expressions take, with short lists: what is known of it before it runs.
+	Cost  int
+	Stats RuleStats
+	// Quarantined is nil for a rule that is evaluated.
+	Quarantined *Quarantine
+}
+
+// The reasons of a quarantine.
+const (
+	QuarantineBudget = "budget"
+	QuarantineErrors = "errors"
+)
+
+// Quarantine is of a rule that is not evaluated any more, for it costs or fails too much. It is of one version of the
+// rule: another is evaluated.
+type Quarantine struct {
+	Version string `json:"version"`
+	// Reason is QuarantineBudget or QuarantineErrors.
+	Reason    string    `json:"reason"`
+	At        time.Time `json:"at"`
+	LastError string    `json:"last_error"`
 }
 
 // RuleStats count one rule's work in this process since it started; a reload keeps them.
 type RuleStats struct {
-	Evaluations, Matches, Errors uint64
+	// Survivors are the events for which the index found the rule. Of these, Evaluations are those on which its
+	// expressions were run.
+	Survivors, Evaluations, Matches, Errors uint64
+	// Quarantines is how often it was put into quarantine, here or by another process.
+	Quarantines uint64
 	// Spent is the time in the rule's expressions.
 	Spent time.Duration
 	// LastError is "" when there was none.

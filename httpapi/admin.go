@@ -80,6 +80,8 @@ type AdminOptions struct {
 	Environments func() []EnvironmentInfo
 	// Explainer answers why rules match or not.
 	Explainer Explainer
+	// Release takes a rule of an environment out of quarantine; engine.ErrNotFound or ErrNotQuarantined when it can not.
+	Release func(ctx context.Context, environment, rule string) (engine.RuleInfo, error)
 	// Tokens are those that may call the management API; with none the listener is on loopback, and everybody may.
 	Tokens func() []Token
 	// Refusals are what connections were refused.
@@ -134,6 +136,7 @@ func NewAdmin(options AdminOptions) *fiber.App {
 	in.Get("/event-schemas", a.eventSchemas)
 	in.Get("/rules", a.rules)
 	in.Get("/rules/:id", a.rule)
+	in.Post("/rules/:id/release", needs(Editor), a.release)
 	return app
 }
 
@@ -294,6 +297,14 @@ func (a *admin) rule(c *fiber.Ctx) error {
 		}
 	}
 	return engine.ErrNotFound
+}
+
+func (a *admin) release(c *fiber.Ctx) error {
+	rule, err := a.Release(c.UserContext(), c.Params("env"), id(c))
+	if err != nil {
+		return err
+	}
+	return c.JSON(viewRule(rule))
 }
 
 // id is the last parameter of the path, unescaped: a user's id may hold any character.

@@ -201,19 +201,39 @@ type ruleView struct {
 	File        string          `json:"file"`
 	Line        int             `json:"line"`
 	Indexed     bool            `json:"indexed"`
+	Version     string          `json:"version"`
+	Cost        int             `json:"cost"`
+	Survivors   uint64          `json:"survivors"`
 	Evaluations uint64          `json:"evaluations"`
 	Matches     uint64          `json:"matches"`
 	Errors      uint64          `json:"errors"`
+	Seconds     float64         `json:"seconds"`
 	LastError   string          `json:"last_error"`
 	LastErrorAt stamp           `json:"last_error_at"`
 	LastMatchAt stamp           `json:"last_match_at"`
+	Quarantined *quarantineView `json:"quarantined,omitempty"`
+}
+
+type quarantineView struct {
+	Reason    string `json:"reason"`
+	At        stamp  `json:"at"`
+	LastError string `json:"last_error"`
+}
+
+func viewQuarantine(q *engine.Quarantine) *quarantineView {
+	if q == nil {
+		return nil
+	}
+	return &quarantineView{q.Reason, stamp(q.At), q.LastError}
 }
 
 func viewRule(rule engine.RuleInfo) ruleView {
 	return ruleView{
 		Key: rule.Key, Name: rule.Name, Match: rule.Match, Transform: jsonOr(rule.Transform, "null"),
 		Actions: jsonOr(rule.Actions, "[]"), File: rule.File, Line: rule.Line, Indexed: rule.Indexed,
-		Evaluations: rule.Stats.Evaluations, Matches: rule.Stats.Matches, Errors: rule.Stats.Errors,
+		Version: rule.Version, Cost: rule.Cost, Quarantined: viewQuarantine(rule.Quarantined),
+		Survivors: rule.Stats.Survivors, Evaluations: rule.Stats.Evaluations, Seconds: rule.Stats.Spent.Seconds(),
+		Matches: rule.Stats.Matches, Errors: rule.Stats.Errors,
 		LastError: rule.Stats.LastError, LastErrorAt: stamp(rule.Stats.LastErrorAt), LastMatchAt: stamp(rule.Stats.LastMatchAt),
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/expr-lang/expr/vm/runtime"
 )
@@ -39,11 +41,13 @@ func member(value, key any) any {
 		}
 		return nil
 	case string:
-		characters := []rune(v)
-		if i, ok := position(key, len(characters)); ok {
-			return string(characters[i])
+		i, ok := position(key, utf8.RuneCountInString(v))
+		if !ok {
+			return nil
 		}
-		return nil
+		from := offsetOf(v, i)
+		_, size := utf8.DecodeRuneInString(v[from:])
+		return strings.ToValidUTF8(v[from:from+size], "\uFFFD")
 	}
 	return memberOfOther(value, key)
 }
@@ -101,8 +105,7 @@ func slice(value, from, to any) (any, error) {
 	if !isText && !isList {
 		return nil, fmt.Errorf("%s can not be sliced", typeName(value))
 	}
-	characters := []rune(text)
-	length := max(len(characters), len(list))
+	length := max(utf8.RuneCountInString(text), len(list))
 	start, err := end(from, 0, length)
 	if err != nil {
 		return nil, err
@@ -113,9 +116,20 @@ func slice(value, from, to any) (any, error) {
 	}
 	start = min(start, stop)
 	if isText {
-		return string(characters[start:stop]), nil
+		from := offsetOf(text, start)
+		return text[from : from+offsetOf(text[from:], stop-start)], nil
 	}
 	return list[start:stop:stop], nil
+}
+
+// offsetOf is the byte at which a character of a text begins; that after the last is the end.
+func offsetOf(text string, character int) int {
+	for offset := range text {
+		if character--; character < 0 {
+			return offset
+		}
+	}
+	return len(text)
 }
 
 func end(value any, open, length int) (int, error) {

@@ -18,23 +18,34 @@ type Book struct {
 	live atomic.Pointer[map[string]*page]
 	// swapping keeps two swaps from losing each other's counters.
 	swapping sync.Mutex
+	guard    *Guard
 }
 
-// page is one environment's set, with the counters of its rules, by their numbers.
+// page is one environment's set, with what is counted of its rules, by their numbers.
 type page struct {
-	set      *Set
-	counters []*counter
+	set   *Set
+	rules []*watched
+	byKey map[string]*watched
+	guard *Guard
+}
+
+// watched is one live rule at work. The counter is its key's, the watch its version's.
+type watched struct {
+	*watch
+	*counter
+	info *engine.RuleInfo
 }
 
 // Swap replaces all sets, by environment, at once; events that are being decided finish with the old ones. The counts of
-// a rule go on when the new set of the environment has its key.
+// a rule go on when the new set of the environment has its key, and a quarantine when it has its version.
 func (b *Book) Swap(sets map[string]*Set) {
 	b.swapping.Lock()
 	defer b.swapping.Unlock()
 	before := b.pages()
 	pages := make(map[string]*page, len(sets))
 	for environment, set := range sets {
-		pages[environment] = before[environment].next(set)
+		pages[environment] = before[environment].next(environment, set)
+		pages[environment].guard = b.guard
 	}
 	b.live.Store(&pages)
 }
@@ -46,20 +57,37 @@ func (b *Book) pages() map[string]*page {
 	return nil
 }
 
-func (p *page) next(set *Set) *page {
-	known := map[string]*counter{}
+func (p *page) next(environment string, set *Set) *page {
+	var known map[string]*watched
 	if p != nil {
-		for i, r := range p.set.rules {
-			known[r.key] = p.counters[i]
-		}
+		known = p.byKey
 	}
-	next := &page{set: set, counters: make([]*counter, len(set.rules))}
+	next := &page{set: set, rules: make([]*watched, len(set.rules)), byKey: make(map[string]*watched, len(set.rules))}
 	for i, r := range set.rules {
-		if next.counters[i] = known[r.key]; next.counters[i] == nil {
-			next.counters[i] = new(counter)
+		w := &watched{info: &r.info}
+		if before := known[r.key]; before != nil {
+			w.counter = before.counter
+			if before.version == r.info.Version {
+				w.watch = before.watch
+			}
 		}
+		if w.counter == nil {
+			w.counter = new(counter)
+		}
+		if w.watch == nil {
+			w.watch = &watch{environment: environment, rule: r.key, version: r.info.Version}
+		}
+		next.rules[i], next.byKey[r.key] = w, w
 	}
 	return next
+}
+
+// rule is a live rule; nil when there is none.
+func (b *Book) rule(environment, key string) *watched {
+	if page := b.pages()[environment]; page != nil {
+		return page.byKey[key]
+	}
+	return nil
 }
 
 // Decide asks the rules of the event's environment; see Set.Decide.
@@ -68,7 +96,7 @@ func (b *Book) Decide(event *engine.Event) *engine.Decision {
 	if page == nil {
 		return nil
 	}
-	return page.set.decide(event, page.counters)
+	return page.set.decide(event, page)
 }
 
 // Rules are the live rules of an environment, in their order.
@@ -77,12 +105,21 @@ func (b *Book) Rules(environment string) []engine.RuleInfo {
 	if page == nil {
 		return nil
 	}
-	infos := make([]engine.RuleInfo, len(page.set.rules))
-	for i, r := range page.set.rules {
-		infos[i] = r.info
-		infos[i].Stats = page.counters[i].stats()
+	infos := make([]engine.RuleInfo, len(page.rules))
+	for i, r := range page.rules {
+		infos[i] = r.describe()
 	}
 	return infos
+}
+
+// describe is a rule with how it does.
+func (r *watched) describe() engine.RuleInfo {
+	info := *r.info
+	info.Stats = r.stats()
+	if held := r.held.Load(); held != nil {
+		info.Quarantined = &held.Quarantine
+	}
+	return info
 }
 
 // All yields every live rule with the key of its environment, by environment and in their order there.
@@ -103,10 +140,10 @@ func (b *Book) All() iter.Seq2[string, engine.RuleInfo] {
 	}
 }
 
-// counter counts one rule's work. An evaluation is an event that passed what the rule asks of the event's own texts,
-// such as type and name, so that its expressions were run.
+// counter counts one rule's work. A survivor is an event for which the index found the rule; an evaluation one that passed
+// what the rule asks of the event's own texts too, such as type and name, so that its expressions were run.
 type counter struct {
-	evaluations, matches, errors atomic.Uint64
+	survivors, evaluations, matches, errors, quarantines atomic.Uint64
 
 	spent     atomic.Int64
 	lastMatch atomic.Int64 // Unix nanoseconds; 0 for never
@@ -118,26 +155,50 @@ type failure struct {
 	at      time.Time
 }
 
-// add counts one evaluation that began when the one before it ended; it returns when this one did.
-func (c *counter) add(begun time.Time, matched bool, err error) (ended time.Time) {
+// done counts one evaluation of a rule that began when the one before it ended; it returns when this one did. Over is the
+// error of going over a budget, which need not be that of the rule.
+func (p *page) done(r *watched, begun time.Time, matched bool, err, over error) (ended time.Time) {
 	ended = time.Now()
-	c.evaluations.Add(1)
-	c.spent.Add(int64(ended.Sub(begun)))
-	if matched {
-		c.matches.Add(1)
-		c.lastMatch.Store(ended.UnixNano())
-	}
-	if err != nil {
-		c.errors.Add(1)
-		c.lastError.Store(&failure{message: err.Error(), at: ended})
+	r.add(ended.Sub(begun), ended, matched, err)
+	if reason := r.saw(err != nil, over != nil); reason != "" {
+		if over == nil {
+			over = err
+		}
+		if over == nil { // the event that fills the tally need not be one of the failures
+			over = r.lastFailure()
+		}
+		p.guard.trip(r, reason, over, ended)
 	}
 	return ended
 }
 
+func (c *counter) add(spent time.Duration, at time.Time, matched bool, err error) {
+	c.evaluations.Add(1)
+	c.spent.Add(int64(spent))
+	if matched {
+		c.matches.Add(1)
+		c.lastMatch.Store(at.UnixNano())
+	}
+	if err != nil {
+		c.errors.Add(1)
+		c.lastError.Store(&failure{message: err.Error(), at: at})
+	}
+}
+
+// Error makes a failure an error.
+func (f *failure) Error() string { return f.message }
+
+func (c *counter) lastFailure() error {
+	if last := c.lastError.Load(); last != nil {
+		return last
+	}
+	return errTooLong
+}
+
 func (c *counter) stats() engine.RuleStats {
 	stats := engine.RuleStats{
-		Evaluations: c.evaluations.Load(), Matches: c.matches.Load(), Errors: c.errors.Load(),
-		Spent: time.Duration(c.spent.Load()),
+		Survivors: c.survivors.Load(), Evaluations: c.evaluations.Load(), Matches: c.matches.Load(), Errors: c.errors.Load(),
+		Quarantines: c.quarantines.Load(), Spent: time.Duration(c.spent.Load()),
 	}
 	if at := c.lastMatch.Load(); at != 0 {
 		stats.LastMatchAt = time.Unix(0, at)

@@ -1,38 +1,100 @@
 package rules
 
 import (
+	"encoding/json"
 	"errors"
+	"math"
+	"math/bits"
 	"reflect"
+	"strings"
 )
 
-// budget bounds what the functions of one evaluation read and make, all together: each text alone is bounded, but a loop
-// could make a hundred thousand of them. It counts as memoryBudget does, in items of lists.
+// budget bounds what evaluating a rule on one event takes. Its steps are time, its items memory. All that can take long
+// is charged where it is done, by its size: the nodes of an expression and the turns of its loops, what operators compare,
+// what functions read and make. An expression has a budget of its own, so that what it comes to depends on nothing but
+// itself and the event; the rule's is looked at between its expressions.
 type budget struct {
-	left int
-	// steps are what its loops and comparisons may still take.
-	steps int
+	// left and steps are what the expression may still make and take.
+	left, steps int
+	// rule is true while a rule is evaluated, and made and taken are what its expressions have come to so far.
+	rule        bool
+	made, taken int
+	// over is the error of the first expression of the rule that went over a budget; nil when none did.
+	over error
 }
 
 // budgetName is the name under which expressions pass the budget to the functions that they call.
 const budgetName = operatorPrefix + "budget"
 
-// What makes up one item: bytes of a text that is read or made, or items of a list that is only read.
 const (
+	// stepBudget bounds the steps of one expression, and of the expressions of a rule before its last: a rule is stopped
+	// before it has taken twice as many. A step is at most half a microsecond, and mostly much less.
+	stepBudget = 50_000
+	// memoryBudget bounds in the same way the items of all lists that are made; bytesPerItem of a text are one.
+	memoryBudget = 1 << 18
 	bytesPerItem = 64
-	itemsPerItem = 16
 )
 
-// stepBudget bounds the steps of one evaluation: the turns of its loops, and what is compared in lists and texts. Three
-// loops inside each other over a hundred items are a million steps; a turn takes 0.2 to 0.7 us, so this is 10 to 35 ms.
-const stepBudget = 50_000
-
-// What is done in the time of one turn: bytes of text compared or searched, and of those of a text by the parts of a pattern.
+// What is done in the time of one step.
 const (
-	bytesPerStep        = 256
-	patternStepsPerStep = 200
+	// bytesPerStep are compared or searched, functionBytes read or made by most functions.
+	bytesPerStep  = 256
+	functionBytes = 128
+	// itemsPerStep are gone through in a list or object, valuesPerStep where each is looked into.
+	itemsPerStep  = 4
+	valuesPerStep = 2
+	// patternStepsPerStep are bytes of a text by instructions of a pattern.
+	patternStepsPerStep = 32
+	// digitsPerStep are those of numbers that no register holds.
+	digitsPerStep = 16
 )
 
-var errTooLong = errors.New("this takes too many steps: too many items are gone through, or inside each other")
+var (
+	errTooLong  = errors.New("this takes too many steps: too many items are gone through, or inside each other")
+	errRuleLong = errors.New("this rule takes too many steps: its expressions together do too much")
+)
+
+// isOverBudget tells the errors of what costs too much from others.
+func isOverBudget(err error) bool {
+	return errors.Is(err, errTooLong) || errors.Is(err, errRuleLong) || errors.Is(err, errTooLarge) ||
+		err != nil && strings.Contains(err.Error(), vmMemory)
+}
+
+// vmMemory is what expr's machine says when its own lists are too large.
+const vmMemory = "memory budget exceeded"
+
+// open begins the evaluation of a rule, close ends it.
+func (b *budget) open()  { *b = budget{rule: true} }
+func (b *budget) close() { b.rule = false }
+
+// begin gives an expression its budget, unless the rule has used up its own; once is what it costs beside its loops.
+func (b *budget) begin(once int) error {
+	b.left, b.steps = memoryBudget, stepBudget
+	if b.rule && (b.taken >= stepBudget || b.made >= memoryBudget) {
+		return errRuleLong
+	}
+	return b.step(once)
+}
+
+// end counts for the rule what an expression has used.
+func (b *budget) end() {
+	b.taken += stepBudget - b.steps
+	b.made += memoryBudget - b.left
+}
+
+// overrun remembers that the rule went over a budget, whatever becomes of the error: a condition that is false beside it
+// hides it.
+func (b *budget) overrun(err error) {
+	if b.rule && b.over == nil {
+		b.over = err
+	}
+}
+
+// charge takes what is done with the value of an expression, after it: to write it as JSON has it.
+func (b *budget) charge(p *plainer) {
+	b.taken += p.values/valuesPerStep + p.bytes/functionBytes
+	b.made += p.values
+}
 
 func (b *budget) step(n int) error {
 	if b.steps -= n; b.steps < 0 {
@@ -41,8 +103,17 @@ func (b *budget) step(n int) error {
 	return nil
 }
 
-// each counts the turns of a loop: it passes on the value of the loop's body.
-func each(args ...any) (any, error) { return args[0], args[1].(*budget).step(1) }
+func (b *budget) take(items int) error {
+	if b.left -= items; b.left < 0 {
+		return errTooLarge
+	}
+	return nil
+}
+
+// each charges one turn of a loop, and passes on the value of the loop's body; the last argument is what the body costs.
+func each(args ...any) (any, error) {
+	return args[0], args[1].(*budget).step(args[2].(int) + textSteps(args[0]))
+}
 
 // meteredTest is one of the tests, with what it reads taken from the budget.
 func meteredTest(sign string) func(args ...any) (any, error) {
@@ -56,28 +127,26 @@ func meteredTest(sign string) func(args ...any) (any, error) {
 		}
 	case "in":
 		return func(args ...any) (any, error) { return args[2].(*budget).in(args[0], args[1]) }
+	case "matches":
+		return func(args ...any) (any, error) { return args[2].(*budget).matches(args[0], args[1]) }
 	}
 	test := tests[sign]
 	return func(args ...any) (any, error) {
-		holds, err := test(args[0], args[1]) // which is bounded by itself
-		if err != nil {
-			return false, err
+		if err := args[2].(*budget).step(textSteps(args[0]) + textSteps(args[1])); err != nil {
+			return nil, err
 		}
-		return holds, args[2].(*budget).step(testSteps(args[0], args[1]))
+		return test(args[0], args[1])
 	}
-}
-
-func testSteps(text, other any) int {
-	if p, ok := other.(*pattern); ok {
-		text, _ := text.(string)
-		return len(text) * p.size / patternStepsPerStep
-	}
-	return textSteps(text) + textSteps(other)
 }
 
 func textSteps(value any) int {
-	text, _ := value.(string)
-	return len(text) / bytesPerStep
+	switch v := value.(type) {
+	case string:
+		return len(v) / bytesPerStep
+	case json.Number:
+		return len(v) / digitsPerStep
+	}
+	return 0
 }
 
 func (b *budget) equal(x, y any) (bool, error) {
@@ -103,7 +172,7 @@ func (b *budget) equal(x, y any) (bool, error) {
 func (b *budget) in(needle, haystack any) (bool, error) {
 	list, ok := haystack.([]any)
 	if !ok || needle == nil {
-		if err := b.step(lengthOfList(haystack)); err != nil {
+		if err := b.step(lengthOfList(haystack) + textSteps(needle)); err != nil {
 			return false, err
 		}
 		return in(needle, haystack)
@@ -128,66 +197,135 @@ func lengthOfList(value any) int {
 	return lengthOf(value)
 }
 
-func (b *budget) take(items int) error {
-	if b.left -= items; b.left < 0 {
-		return errTooLarge
-	}
-	return nil
-}
-
 // own is an error of one of our functions: in plain words already.
 type own struct{ error }
 
-// metered calls a function, and takes what that costs.
+// Unwrap lets errors.Is see it.
+func (o own) Unwrap() error { return o.error }
+
+// metered calls a function, and takes what that costs: what it reads before it is called, what it makes after.
 func metered(args ...any) (any, error) {
 	b, f, args := args[0].(*budget), args[1].(*function), args[2:]
-	cost := max(f.cost, 0)
-	for _, arg := range args {
-		cost += f.reading(arg)
-	}
-	if err := b.take(cost); err != nil {
+	if err := b.step(f.steps); err != nil {
 		return nil, err
 	}
-	result, err := f.call(args...)
+	for _, arg := range args {
+		if err := b.reading(f, arg); err != nil {
+			return nil, err
+		}
+	}
+	result, err := f.evaluate(b, args)
 	if err != nil {
 		return nil, own{err}
 	}
-	return result, b.take(f.making(result))
+	return result, b.making(f, result)
 }
 
-// plus is the operator +, which can make texts.
-func plus(args ...any) (any, error) {
-	result, err := arithmetics[0].apply(args[0], args[1])
-	if text, ok := result.(string); ok {
-		err = args[2].(*budget).take(len(text) / bytesPerItem)
-	}
-	return result, err
-}
-
-func (f *function) reading(value any) int {
+func (b *budget) reading(f *function, value any) error {
 	if text, ok := value.(string); ok {
-		return len(text) / bytesPerItem
+		return b.step(len(text) / f.pace)
 	}
-	if f.cost == free {
-		return 0
+	switch f.reads {
+	case deeply:
+		return b.weigh(value)
+	case sorting:
+		return b.step(sortSteps(lengthOf(value)) + textSteps(value) + extremeSteps(value))
+	case nothing:
+		return nil
 	}
-	return lengthOf(value) / itemsPerItem
+	return b.step(lengthOf(value)/itemsPerStep + textSteps(value) + extremeSteps(value))
 }
 
-func (f *function) making(value any) int {
+// extremeSteps are for a number that is hundreds of digits when it is written out.
+func extremeSteps(value any) int {
+	const steps, most = 150, 1e24
+	if f, ok := value.(float64); ok && f != 0 && (math.Abs(f) > most || math.Abs(f) < 1/most) {
+		return steps
+	}
+	return 0
+}
+
+func (b *budget) making(f *function, value any) error {
 	if text, ok := value.(string); ok {
-		return len(text) / bytesPerItem
+		if err := b.step(len(text) / f.pace); err != nil {
+			return err
+		}
+		return b.take(len(text) / bytesPerItem)
 	}
-	if f.cost == free {
-		return 0
+	if f.reads == nothing {
+		return nil
 	}
-	return lengthOf(value)
+	if f.makesDeep {
+		return b.weighMade(value)
+	}
+	if err := b.step(lengthOf(value) / itemsPerStep); err != nil {
+		return err
+	}
+	return b.take(lengthOf(value))
+}
+
+// weigh charges all values in one, at every depth: an expression can share a part of a value many times over.
+func (b *budget) weigh(value any) error {
+	return b.step(sizeOf(value, (b.steps+1)*valuesPerStep) / valuesPerStep)
+}
+
+// weighMade is weigh for a value that is new.
+func (b *budget) weighMade(value any) error {
+	size := sizeOf(value, b.left+1)
+	if err := b.step(size / valuesPerStep); err != nil {
+		return err
+	}
+	return b.take(size)
+}
+
+// sortSteps is what it takes to put so many items in order.
+func sortSteps(items int) int { return items * bits.Len(uint(items)) / itemsPerStep }
+
+// sizeOf counts the values in a value, and its texts by their length, until there are more than most.
+func sizeOf(value any, most int) (size int) {
+	const container = 4 // which is allocated, even if it is empty
+	size = 1
+	count := func(value any) bool {
+		size += sizeOf(value, most-size)
+		return size <= most
+	}
+	switch v := value.(type) {
+	case nil, bool, int, float64:
+	case string:
+		size += len(v) / bytesPerItem
+	case json.Number:
+		size += len(v) / digitsPerStep
+	case []any:
+		size = container
+		for _, item := range v {
+			if !count(item) {
+				break
+			}
+		}
+	case map[string]any:
+		size = container
+		for _, member := range v {
+			if !count(member) {
+				break
+			}
+		}
+	default:
+		switch v := reflect.ValueOf(value); v.Kind() {
+		case reflect.Slice, reflect.Array:
+			for i := 0; i < v.Len() && count(v.Index(i).Interface()); i++ {
+			}
+		case reflect.Map:
+			for all := v.MapRange(); all.Next() && count(all.Value().Interface()); {
+			}
+		}
+	}
+	return size
 }
 
 // lengthOf is the number of items of a list or members of an object; 0 for anything else.
 func lengthOf(value any) int {
 	switch v := value.(type) {
-	case nil, bool, int, float64:
+	case nil, bool, int, float64, string:
 		return 0
 	case []any:
 		return len(v)

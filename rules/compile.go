@@ -78,6 +78,10 @@ func (c *compilation) file(file *File) []*rule {
 
 func (c *compilation) rule(written *Rule) *rule {
 	compiled := &rule{environment: c.environment, key: written.Key.Value, enabled: written.Enabled == nil || *written.Enabled}
+	if problem := written.tooLarge(); problem != nil {
+		c.report(problem)
+		return compiled
+	}
 	var problem *document.Problem
 	compiled.match, problem = c.base.match(written.Match, c.book)
 	c.report(problem)
@@ -86,6 +90,7 @@ func (c *compilation) rule(written *Rule) *rule {
 		c.action(compiled, language, &written.Actions[i])
 	}
 	compiled.info = describe(written, compiled)
+	c.report(compiled.tooCostly(written.Place))
 	compiled.mentions = nil // only for the compilation
 	return compiled
 }
@@ -233,5 +238,6 @@ func describe(written *Rule, compiled *rule) engine.RuleInfo {
 		info.Transform = json.RawMessage("{" + strings.Join(transforms, ",") + "}")
 	}
 	info.Actions = json.RawMessage("[" + strings.Join(actions, ",") + "]")
+	info.Version, info.Cost = version(&info), compiled.cost()
 	return info
 }

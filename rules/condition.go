@@ -27,8 +27,12 @@ type conjunct struct {
 	value *expression
 }
 
+// longMatch is the length in bytes from which a match is compiled at once: it would take too long while an event waits.
+const longMatch = 1 << 10
+
 // probe is no when a part is false, as far as probes can tell, and yes when all are true.
 func (m *match) probe(n *notes) answer {
+	n.left = probeSteps
 	all := yes
 	for i := range m.parts {
 		switch m.parts[i].ask(n) {
@@ -124,9 +128,9 @@ func (l *language) conjunct(text document.Text, part ast.Node, probing probing) 
 	if boolean := part.Nature(); !boolean.IsUnknown(&l.config.NtCache) && !boolean.IsBool() && !boolean.Nil {
 		return c, at(text, part.Location().From, "a condition must be true or false, not %s", withArticle(goTypes.Replace(boolean.String()+" ")))
 	}
-	if knows(c.probe) {
-		c.value = l.survey(text, part)
-		return c, nil
+	if knows(c.probe) && len(text.Value) < longMatch {
+		c.value, problem = l.survey(text, part)
+		return c, problem
 	}
 	c.value, problem = l.build(text, part)
 	return c, problem

@@ -120,7 +120,7 @@ all:5 found true, matched 2, 0 of 0`
 // A very long match, wide or deep, costs no more than a bounded number of clauses.
 func TestCoverageIsBounded(t *testing.T) {
 	wide := strings.TrimSuffix(strings.Repeat(`data.n == 1 || `, 1500), " || ")
-	deep := strings.Repeat("(data.a || (data.b && ", 100) + "data.c" + strings.Repeat("))", 100)
+	deep := strings.Repeat("(data.a || (data.b && ", maxBrackets/2) + "data.c" + strings.Repeat("))", maxBrackets/2)
 	for name, match := range map[string]string{"wide": wide, "deep": deep} {
 		started := time.Now()
 		rule := covered(t, "rules:\n  - key: long\n    match: "+match+"\n    actions: [{identify: {user_id: user_id}}]\n", event("go", `{"a":true}`))[0]

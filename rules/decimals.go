@@ -16,12 +16,12 @@ import (
 // numberFunctions are on numbers, of any size; they work on the digits that a number is written with, so that 1.005 is
 // a little more than one, and not a little less, as it is in binary.
 var numberFunctions = []*function{
-	define("abs", onNumber("abs", func(d *apd.Decimal) { d.Abs(d) }), new(one)),
-	define("ceil", onNumber("ceil", rounder(0, apd.RoundCeiling)), new(one)),
-	define("floor", onNumber("floor", rounder(0, apd.RoundFloor)), new(one)),
-	define("round", round, new(one), new(two), new(func(any, any, string) any)).checked(checkRounding, 2),
-	define("int", toInt, new(one)),
-	define("float", toFloat, new(one)),
+	define("abs", onNumber("abs", func(d *apd.Decimal) { d.Abs(d) }), new(one)).costs(12).paced(8),
+	define("ceil", onNumber("ceil", rounder(0, apd.RoundCeiling)), new(one)).costs(12).paced(8),
+	define("floor", onNumber("floor", rounder(0, apd.RoundFloor)), new(one)).costs(12).paced(8),
+	define("round", round, new(one), new(two), new(func(any, any, string) any)).checked(checkRounding, 2).costs(12).paced(8),
+	define("int", toInt, new(one)).costs(2).paced(8),
+	define("float", toFloat, new(one)).costs(2).paced(8),
 }
 
 // bitFunctions are expr's own, on the bits of whole numbers.

@@ -39,15 +39,16 @@ type code struct {
 	is      string
 	// loops is true when it goes through lists.
 	loops bool
+	// once is what it costs beside its loops, and cost about what all of it does, in steps.
+	once, cost int
 }
-
-// memoryBudget bounds the items of all lists that one expression makes.
-const memoryBudget = 1 << 18
 
 // build compiles a checked node of an expression; the node is changed.
 func (l *language) build(text document.Text, node ast.Node) (*expression, *document.Problem) {
-	e := l.survey(text, node)
-	var problem *document.Problem
+	e, problem := l.survey(text, node)
+	if problem != nil {
+		return nil, problem
+	}
 	e.program, problem = l.program(text, node)
 	if problem != nil {
 		return nil, problem
@@ -57,7 +58,7 @@ func (l *language) build(text document.Text, node ast.Node) (*expression, *docum
 
 // program compiles a checked node; the node is changed.
 func (l *language) program(text document.Text, node ast.Node) (*vm.Program, *document.Problem) {
-	ast.Walk(&node, &rewrite{cache: &l.config.NtCache})
+	ast.Walk(&node, &rewrite{cache: &l.config.NtCache, cost: costOf(node)})
 	program, err := compiler.Compile(&parser.Tree{Node: node}, l.config)
 	if err != nil {
 		return nil, at(text, node.Location().From, "this expression can not be compiled")
@@ -74,10 +75,14 @@ func (l *language) compile(text document.Text) (*expression, *document.Problem) 
 }
 
 // survey is an expression without its program.
-func (l *language) survey(text document.Text, node ast.Node) *expression {
-	c := &code{is: nameOf(node)}
+func (l *language) survey(text document.Text, node ast.Node) (*expression, *document.Problem) {
+	cost := costOf(node)
+	if problem := cost.refusal(text, node); problem != nil {
+		return nil, problem
+	}
+	c := &code{is: nameOf(node), once: cost.once, cost: cost.nominal}
 	ast.Walk(&node, &survey{c, l.place})
-	return &expression{text: text, code: c, mentions: c.traits}
+	return &expression{text: text, code: c, mentions: c.traits}, nil
 }
 
 // survey finds out what an expression uses.
@@ -127,7 +132,11 @@ func (e *expression) run(s *scope) (value any, err error) {
 		if r := recover(); r != nil { // a fault of expr's, or ours, is this rule's only
 			err = *at(e.text, 0, "this expression failed: %v", r)
 		}
+		s.budget.end()
 	}()
+	if err := s.budget.begin(e.once); err != nil {
+		return nil, e.overBudget(s, err)
+	}
 	if err := s.load(e.uses); err != nil {
 		return nil, *at(e.text, 0, "%s", err.Error())
 	}
@@ -136,13 +145,22 @@ func (e *expression) run(s *scope) (value any, err error) {
 		machine = new(vm.VM) // a machine keeps what its loops took, and a pooled one would keep it for good
 	}
 	machine.MemoryBudget = memoryBudget
-	s.budget.left, s.budget.steps = memoryBudget, stepBudget
 	s.values[budgetName] = &s.budget
 	value, err = machine.Run(e.program, s.values)
 	if err != nil {
+		if isOverBudget(err) {
+			return nil, e.overBudget(s, err)
+		}
 		return nil, e.problem(err)
 	}
 	return value, nil
+}
+
+// overBudget is the error of going over, which the rule's budget remembers.
+func (e *expression) overBudget(s *scope, err error) error {
+	problem := e.problem(err)
+	s.budget.overrun(problem)
+	return problem
 }
 
 func (e *expression) problem(err error) document.Problem {

@@ -17,8 +17,14 @@ type function struct {
 	name       string
 	call       func(args ...any) (any, error)
 	signatures []any
-	// cost is what a call costs beside the size of what it reads and makes; see budget.
-	cost int
+	// steps is what a call costs beside the size of what it reads and makes, pace how many bytes of text are one step, and
+	// reads how it goes through lists and objects; see budget.
+	steps, pace int
+	reads       reach
+	// makesDeep is true when what it makes is new at every depth.
+	makesDeep bool
+	// metered is a call that takes what it costs itself.
+	metered func(b *budget, args []any) (any, error)
 	// checks are what a text at a position of the arguments must be; a literal there is checked before anything runs.
 	checks map[int]func(text string) error
 }
@@ -34,7 +40,7 @@ type (
 )
 
 func define(name string, call func(args ...any) (any, error), signatures ...any) *function {
-	return &function{name: name, call: leavingOut(call, signatures), signatures: signatures}
+	return &function{name: name, call: leavingOut(call, signatures), signatures: signatures, pace: functionBytes}
 }
 
 // leavingOut calls a function without the optional arguments at the end that are missing, as if they were not written.
@@ -58,12 +64,41 @@ func leavingOut(call func(args ...any) (any, error), signatures []any) func(args
 	}
 }
 
-// free is the cost of a function that reads little and makes nothing, however large its arguments are.
-const free = -1
+// reach is how far a function goes through lists and objects.
+type reach int
 
-func (f *function) costs(cost int) *function {
-	f.cost = cost
+const (
+	once    reach = iota // each item or member once
+	nothing              // what is read is little, and nothing is made, however large the arguments are
+	deeply               // all that is in them
+	sorting              // they are put in order
+)
+
+func (f *function) costs(steps int) *function {
+	f.steps = steps
 	return f
+}
+
+func (f *function) paced(bytes int) *function {
+	f.pace = bytes
+	return f
+}
+
+func (f *function) going(reads reach) *function {
+	f.reads = reads
+	return f
+}
+
+func (f *function) makingDeep() *function {
+	f.makesDeep = true
+	return f
+}
+
+func (f *function) evaluate(b *budget, args []any) (any, error) {
+	if f.metered != nil {
+		return f.metered(b, args)
+	}
+	return f.call(args...)
 }
 
 // checked has literals at some positions checked; what they must be, the function checks itself, too.
@@ -130,12 +165,12 @@ var functions = func() map[string]*function {
 
 // valueFunctions take values of any type.
 var valueFunctions = []*function{
-	define("coalesce", coalesce, new(oneMore)).costs(free),
-	define("typeof", func(args ...any) (any, error) { return bareTypeName(args[0]), nil }, new(one)).costs(free),
-	define("len", length, new(one)).costs(free),
-	define("string", func(args ...any) (any, error) { return toText(args[0]) }, new(one)),
-	define("toJSON", func(args ...any) (any, error) { return toJSON(args[0]) }, new(one)),
-	define("fromJSON", onText("fromJSON", 1, fromJSON), new(one)),
+	define("coalesce", coalesce, new(oneMore)).going(nothing),
+	define("typeof", func(args ...any) (any, error) { return bareTypeName(args[0]), nil }, new(one)).going(nothing),
+	define("len", length, new(one)).going(nothing),
+	define("string", func(args ...any) (any, error) { return toText(args[0]) }, new(one)).going(deeply),
+	define("toJSON", func(args ...any) (any, error) { return toJSON(args[0]) }, new(one)).going(deeply).paced(32),
+	define("fromJSON", onText("fromJSON", 1, fromJSON), new(one)).paced(16).makingDeep(),
 }
 
 func builtinCall(name string) func(args ...any) (any, error) {

@@ -68,7 +68,7 @@ func isHeaders(node ast.Node) bool {
 func (h *headerNames) name(node ast.Node) ast.Node {
 	literal, ok := node.(*ast.StringNode)
 	if !ok {
-		return wrap("lower", node)
+		return wrap("lower", node, passBudget())
 	}
 	lower := &ast.StringNode{Value: strings.ToLower(literal.Value)}
 	lower.SetLocation(literal.Location())

@@ -57,6 +57,7 @@ var demands = map[string]demand{
 	"uniq":        {engine.JSONList, 0},
 	"sort":        {engine.JSONList, 0},
 	"reverse":     {engine.JSONList, 0},
+	"concat":      {engine.JSONList, engine.JSONList},
 	"flatten":     {engine.JSONList, engine.JSONList},
 	"pick":        {engine.JSONObject, 0},
 	"omit":        {engine.JSONObject, 0},

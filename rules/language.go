@@ -101,10 +101,16 @@ func (l *language) parse(text document.Text) (node ast.Node, problem *document.P
 	if len(text.Value) > maxExpressionBytes {
 		return nil, at(text, 0, "the expression is longer than %d kB", maxExpressionBytes>>10)
 	}
+	if problem := tooDeep(text); problem != nil {
+		return nil, problem
+	}
 	brackets := bracketObjects(text.Value)
 	tree, err := parser.ParseWithConfig(brackets.source, l.config)
 	if err != nil {
 		return nil, l.problem(text, err, &brackets)
+	}
+	if visits(tree.Node, map[ast.Node]int{}) > 2*maxExpressionNodes {
+		return nil, at(text, 0, "chained comparisons such as 1 < x < 3 stand inside each other here, too deep; join them with &&")
 	}
 	if len(brackets.added) > 0 {
 		ast.Walk(&tree.Node, &brackets)
@@ -113,6 +119,10 @@ func (l *language) parse(text document.Text) (node ast.Node, problem *document.P
 	ast.Walk(&tree.Node, &names)
 	if names.env != nil {
 		return nil, at(text, names.env.Location().From, "$env is not available; write the name itself")
+	}
+	patterns := patterns{literals: literals{text: text}}
+	if ast.Walk(&tree.Node, &patterns); patterns.problem != nil {
+		return nil, patterns.problem
 	}
 	if _, err := checker.Check(tree, l.config); err != nil {
 		return nil, l.problem(text, err, &bracketed{})
@@ -165,10 +175,6 @@ type literals struct {
 // Visit implements ast.Visitor.
 func (l *literals) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
-	case *ast.BinaryNode:
-		if n.Operator == "matches" {
-			l.check(n.Right, checkPattern)
-		}
 	case *ast.CallNode:
 		callee, ok := n.Callee.(*ast.IdentifierNode)
 		if !ok || functions[callee.Value] == nil {
@@ -188,7 +194,7 @@ func (l *literals) Visit(node *ast.Node) {
 }
 
 func (l *literals) check(node ast.Node, check func(text string) error) {
-	if literal, ok := node.(*ast.StringNode); ok {
+	if literal, ok := node.(*ast.StringNode); ok && l.problem == nil {
 		l.report(literal, check(literal.Value))
 	}
 }

@@ -5,23 +5,26 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"math/big"
 	"reflect"
 	"slices"
 )
 
 // listFunctions are on lists; nil counts as an empty one.
 var listFunctions = []*function{
-	define("get", func(args ...any) (any, error) { return member(args[0], args[1]), nil }, new(two)).costs(free),
-	define("first", func(args ...any) (any, error) { return member(args[0], 0), nil }, new(one)).costs(free),
-	define("last", func(args ...any) (any, error) { return member(args[0], -1), nil }, new(one)).costs(free),
-	define("take", take, new(two)).costs(free),
-	define("min", func(args ...any) (any, error) { return extreme(-1, args) }, new(oneMore)),
-	define("max", func(args ...any) (any, error) { return extreme(1, args) }, new(oneMore)),
-	define("mean", mean, new(oneMore)),
-	define("median", median, new(oneMore)),
-	define("sort", sorted, new(one), new(two)),
-	define("uniq", uniq, new(one)),
-	define("flatten", flatten, new(one)),
+	define("get", func(args ...any) (any, error) { return member(args[0], args[1]), nil }, new(two)).going(nothing),
+	define("first", func(args ...any) (any, error) { return member(args[0], 0), nil }, new(one)).going(nothing),
+	define("last", func(args ...any) (any, error) { return member(args[0], -1), nil }, new(one)).going(nothing),
+	define("take", take, new(two)).going(nothing),
+	define("min", func(args ...any) (any, error) { return extreme(-1, args) }, new(oneMore)).going(deeply),
+	define("max", func(args ...any) (any, error) { return extreme(1, args) }, new(oneMore)).going(deeply),
+	define("mean", mean, new(oneMore)).going(deeply).costs(1),
+	define("median", median, new(oneMore)).going(sorting).costs(1),
+	define("sort", sorted, new(one), new(two)).going(sorting),
+	define("uniq", uniq, new(one)).going(deeply),
+	define("flatten", flatten, new(one)).going(deeply),
+	define("reverse", reverse, new(one)),
+	define("concat", concatenated, new(oneMore)),
 }
 
 // listOf is the list that a function goes through; nil counts as an empty one.
@@ -57,6 +60,32 @@ func take(args ...any) (any, error) {
 		return nil, needsWhole("take", "a number of items", args[1])
 	}
 	return list[:min(n, len(list))], nil
+}
+
+// reverse is a list from its end to its beginning.
+func reverse(args ...any) (any, error) {
+	list, err := items("reverse", args[0])
+	if err != nil {
+		return nil, err
+	}
+	reversed := slices.Clone(list)
+	slices.Reverse(reversed)
+	return reversed, nil
+}
+
+// concatenated is one list of the items of all, in their order.
+func concatenated(args ...any) (any, error) {
+	lists, size := make([][]any, len(args)), 0
+	for i, arg := range args {
+		list, err := items("concat", arg)
+		if err != nil {
+			return nil, err
+		}
+		if lists[i], size = list, size+len(list); size > memoryBudget {
+			return nil, errTooLarge
+		}
+	}
+	return slices.Concat(append(lists, []any{})...), nil
 }
 
 // entries calls each for the members of an object, by name; what groupBy made counts as one.
@@ -123,7 +152,7 @@ func sortBy(args ...any) (any, error) {
 	list, _ := asList(args[0])
 	keys, _ := asList(args[1])
 	sign := 1
-	if len(args) == 3 && args[2] != "asc" {
+	if len(args) == 3 && !isNil(args[2]) && args[2] != "asc" {
 		if sign = -1; args[2] != "desc" {
 			return nil, errors.New(`the order must be "asc" or "desc"`)
 		}
@@ -161,8 +190,13 @@ func sum(args ...any) (any, error) {
 		return nil, err
 	}
 	list = slices.DeleteFunc(slices.Clone(list), isNil)
-	var total any = 0
-	for i, item := range list {
+	wholes, n := wholeSum(list)
+	total, err := shrink(wholes)
+	if err != nil {
+		return nil, err
+	}
+	for i, item := range list[n:] {
+		i += n
 		if i == 0 {
 			if _, ok := numeric(item); !ok {
 				total = item // of texts or durations
@@ -174,6 +208,21 @@ func sum(args ...any) (any, error) {
 		}
 	}
 	return total, nil
+}
+
+// wholeSum adds the whole numbers that a list begins with, and counts them. So a sum of a thousand digits is not written
+// out and read again for each.
+func wholeSum(list []any) (total *big.Int, count int) {
+	total = new(big.Int)
+	for _, item := range list {
+		n, ok := whole(item)
+		if !ok {
+			break
+		}
+		total.Add(total, n)
+		count++
+	}
+	return total, count
 }
 
 // uniq leaves out repeats, by value.

@@ -3,26 +3,26 @@ package rules
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"maps"
 
 	"switchyard/engine"
 )
 
 // memberFunctions are on objects.
 var memberFunctions = []*function{
-	define("pick", pick, new(oneMore)),
-	define("omit", omit, new(oneMore)),
-	define("merge", merge, new(any0)),
-	define("rename", rename, new(oneMore)),
-	define("compact", compact, new(one)),
-	define("keys", func(args ...any) (any, error) { return entries(args[0], func(name string, _ any) any { return name }) }, new(one)),
+	define("pick", pick, new(oneMore)).going(sorting),
+	define("omit", omit, new(oneMore)).going(sorting),
+	define("merge", merge, new(any0)).going(deeply),
+	define("rename", rename, new(oneMore)).going(sorting),
+	define("compact", compact, new(one)).going(sorting),
+	define("keys", func(args ...any) (any, error) { return entries(args[0], func(name string, _ any) any { return name }) }, new(one)).going(sorting),
 	define("values", func(args ...any) (any, error) {
 		return entries(args[0], func(_ string, value any) any { return value })
-	}, new(one)),
+	}, new(one)).going(sorting),
 	define("toPairs", func(args ...any) (any, error) {
 		return entries(args[0], func(name string, value any) any { return []any{name, value} })
-	}, new(one)),
-	define("fromPairs", fromPairs, new(one)),
+	}, new(one)).going(sorting),
+	define("fromPairs", fromPairs, new(one)).going(sorting),
 }
 
 // object is the first argument of the functions on objects; nil counts as an empty one.
@@ -81,11 +81,12 @@ func omit(args ...any) (any, error) {
 		return nil, err
 	}
 	unwanted, err := names("omit", args[1:])
-	rest := make(map[string]any, len(from))
-	for name, value := range from {
-		if !slices.Contains(unwanted, name) {
-			rest[name] = value
-		}
+	rest := maps.Clone(from)
+	if rest == nil {
+		rest = map[string]any{}
+	}
+	for _, name := range unwanted {
+		delete(rest, name)
 	}
 	return rest, err
 }
@@ -116,18 +117,14 @@ func rename(args ...any) (any, error) {
 	if len(pairs)%2 != 0 {
 		return nil, errors.New("rename needs pairs of names: the old one, the new one")
 	}
-	renamed, _ := omit(append([]any{from}, args[1:]...)...)
-	for name, value := range from {
-		if at := slices.Index(pairs, name); at >= 0 && at%2 != 0 {
-			renamed.(map[string]any)[name] = value
-		}
-	}
+	renamed := make(map[string]any, len(from))
+	maps.Copy(renamed, from)
 	for i := 0; i < len(pairs); i += 2 {
-		delete(renamed.(map[string]any), pairs[i])
+		delete(renamed, pairs[i])
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		if value, ok := from[pairs[i]]; ok {
-			renamed.(map[string]any)[pairs[i+1]] = value
+			renamed[pairs[i+1]] = value
 		}
 	}
 	return renamed, nil

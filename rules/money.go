@@ -18,10 +18,10 @@ import (
 
 // formatFunctions write numbers for people.
 var formatFunctions = []*function{
-	define("formatNumber", formatNumber, new(func(any) string), new(func(any, any, ...string) string)).checked(checkStyle, 2, 3).costs(16),
+	define("formatNumber", formatNumber, new(func(any) string), new(func(any, any, ...string) string)).checked(checkStyle, 2, 3).costs(10),
 	define("formatPercent", formatPercent, new(func(any) string), new(func(any, any, ...string) string)).checked(checkStyle, 2, 3).costs(16),
 	define("formatMoney", formatMoney, new(func(any, string, ...string) string)).
-		checked(checkCurrency, 1).checked(checkStyle, 2, 3, 4).costs(16),
+		checked(checkCurrency, 1).checked(checkStyle, 2, 3, 4).costs(10),
 }
 
 // maxFormattedDigits is how many digits a number may have, all together.

@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/vm/runtime"
@@ -22,6 +23,9 @@ import (
 // maxBits bounds the whole numbers that arithmetic makes.
 const maxBits = 4096
 
+// maxDigits bounds the numbers that are reckoned with, or compared; longer ones are only passed on.
+const maxDigits = maxBits / 3
+
 var errNotFinite = errors.New("the result is not a finite number")
 
 // whole is a number without a fraction, exactly.
@@ -32,7 +36,7 @@ func whole(value any) (*big.Int, bool) {
 	case uint64:
 		return new(big.Int).SetUint64(v), true
 	case json.Number:
-		if len(v) > maxBits/3 {
+		if len(v) > maxDigits {
 			return nil, false
 		}
 		return new(big.Int).SetString(string(v), 10)
@@ -72,12 +76,49 @@ func compareNumbers(a, b any) (order int, ok bool) {
 			return cmp.Compare(x, y), true
 		}
 	}
+	if x, ok := wholeDigits(a); ok {
+		if y, ok := wholeDigits(b); ok {
+			return compareDigits(x, y), true
+		}
+	}
 	x, okX := exact(a)
 	y, okY := exact(b)
 	if !okX || !okY {
 		return 0, false
 	}
 	return x.Cmp(y), true
+}
+
+// wholeDigits are those of a whole number, so that two of a thousand digits can be compared without reading them.
+func wholeDigits(value any) (string, bool) {
+	switch v := value.(type) {
+	case int:
+		return strconv.Itoa(v), true
+	case uint64:
+		return strconv.FormatUint(v, 10), true
+	case json.Number:
+		return string(v), len(v) <= maxDigits && !hasFraction(string(v))
+	}
+	return "", false
+}
+
+// hasFraction reports a point or an exponent.
+func hasFraction(number string) bool {
+	return strings.IndexByte(number, '.') >= 0 || strings.IndexByte(number, 'e') >= 0 || strings.IndexByte(number, 'E') >= 0
+}
+
+func compareDigits(x, y string) int {
+	x, negative := strings.CutPrefix(x, "-")
+	y, other := strings.CutPrefix(y, "-")
+	switch {
+	case negative && other:
+		return -compareDigits(x, y)
+	case negative:
+		return -1
+	case other:
+		return 1
+	}
+	return cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(x, y))
 }
 
 // small is a number that a float64 holds exactly.
@@ -109,6 +150,9 @@ func exact(value any) (*big.Float, bool) {
 		return new(big.Float).SetFloat64(v), true
 	}
 	text := string(value.(json.Number))
+	if len(text) > maxDigits {
+		return nil, false
+	}
 	f, _, err := big.ParseFloat(text, 10, uint(min(64+4*len(text), maxBits)), big.ToNearestEven)
 	return f, err == nil
 }

@@ -58,6 +58,9 @@ func equalDeep(a, b any, steps *int) bool {
 		y, ok := asList(b)
 		return ok && equalLists(x, y, steps)
 	}
+	if x, y := reflect.ValueOf(a), reflect.ValueOf(b); x.Kind() == reflect.Map && y.Kind() == reflect.Map {
+		return equalMaps(x, y, steps)
+	}
 	return isNil(a) && isNil(b) || !isNil(a) && !isNil(b) && reflect.DeepEqual(a, b)
 }
 
@@ -68,6 +71,20 @@ func equalObjects(x, y map[string]any, steps *int) bool {
 	for name, value := range x {
 		other, ok := y[name]
 		if !ok || !equalDeep(value, other, steps) {
+			return false
+		}
+	}
+	return true
+}
+
+// equalMaps is for what groupBy made.
+func equalMaps(x, y reflect.Value, steps *int) bool {
+	if x.Len() != y.Len() || x.Type() != y.Type() {
+		return false
+	}
+	for all := x.MapRange(); all.Next(); {
+		other := y.MapIndex(all.Key())
+		if !other.IsValid() || !equalDeep(all.Value().Interface(), other.Interface(), steps) {
 			return false
 		}
 	}
@@ -142,7 +159,28 @@ func order(a, b any) (result int, ordered bool, err error) {
 }
 
 // stringSet is the right side of: name in ["a", "b"].
-type stringSet map[string]struct{}
+type stringSet struct {
+	texts   map[string]struct{}
+	longest int // so that a longer text need not be hashed
+}
+
+func newStringSet(texts []string) *stringSet {
+	set := &stringSet{texts: make(map[string]struct{}, len(texts))}
+	for _, text := range texts {
+		set.texts[text] = struct{}{}
+		set.longest = max(set.longest, len(text))
+	}
+	return set
+}
+
+func (s *stringSet) has(value any) bool {
+	text, ok := value.(string)
+	if !ok || len(text) > s.longest {
+		return false
+	}
+	_, found := s.texts[text]
+	return found
+}
 
 // in finds a value in a list, or a key in an object. Nil is in nothing, and nothing is in nil.
 func in(needle, haystack any) (bool, error) {
@@ -151,9 +189,7 @@ func in(needle, haystack any) (bool, error) {
 	}
 	switch h := haystack.(type) {
 	case *stringSet:
-		text, _ := needle.(string)
-		_, found := (*h)[text]
-		return found && text == needle, nil
+		return h.has(needle), nil
 	case map[string]any:
 		text, _ := needle.(string)
 		_, found := h[text]
@@ -197,20 +233,9 @@ func textTest(operator string, test func(text, part string) bool) func(a, b any)
 	}
 }
 
-// matches is a regular expression's test, in RE2's syntax, whose cost is linear; false with nil on either side.
+// matches is the operator, with a budget of its own.
 func matches(a, b any) (bool, error) {
-	if a == nil || b == nil {
-		return false, nil
-	}
-	text, ok := a.(string)
-	if !ok {
-		return false, fmt.Errorf("matches needs a string, not %s", typeName(a))
-	}
-	p, err := patternOf("matches", b, text)
-	if err != nil {
-		return false, err
-	}
-	return p.MatchString(text), nil
+	return (&budget{left: memoryBudget, steps: stepBudget}).matches(a, b)
 }
 
 // truth is a condition's value: nil, which is what a missing path gives, is false.

@@ -84,39 +84,39 @@ func (o opaque) paths(add func(*eventPath)) {
 	}
 }
 
-// lookup asks one question about the value at one path.
-type lookup struct {
+// inquiry asks one question about the value at one path.
+type inquiry struct {
 	path *eventPath
 	question
 	// orElse is the answer when the value is missing.
 	orElse answer
 }
 
-func (l *lookup) ask(n *notes) answer {
-	v := n.at(l.path)
+func (i *inquiry) ask(n *notes) answer {
+	v := n.at(i.path)
 	if v.missing() {
-		return l.orElse
+		return i.orElse
 	}
-	return l.of(v)
+	return i.of(v, n)
 }
 
-func (l *lookup) offers(want bool) []group {
-	alternatives, ok := l.question.offers(l.path, want)
+func (i *inquiry) offers(want bool) []group {
+	alternatives, ok := i.question.offers(i.path, want)
 	if !ok {
 		return nil
 	}
-	if l.orElse != answerOf(!want) {
-		if !l.path.isBelow() {
+	if i.orElse != answerOf(!want) {
+		if !i.path.isBelow() {
 			return []group{alternatives} // a text or time of the event is never missing
 		}
-		alternatives = append(alternatives, predicate{path: l.path, kind: isMissing})
+		alternatives = append(alternatives, predicate{path: i.path, kind: isMissing})
 	}
 	return []group{alternatives}
 }
 
-func (l *lookup) fails() bool { return l.orElse == unsure || l.question.fails() }
+func (i *inquiry) fails() bool { return i.orElse == unsure || i.question.fails() }
 
-func (l *lookup) paths(add func(*eventPath)) { add(l.path) }
+func (i *inquiry) paths(add func(*eventPath)) { add(i.path) }
 
 // not is !a.
 type not struct{ probe }

@@ -97,7 +97,7 @@ func (p probing) subject(node ast.Node, operator string, with any) (subject, boo
 	return subject{path, answerOf(holds)}, true
 }
 
-func (s subject) ask(q question) probe { return &lookup{s.path, q, s.orElse} }
+func (s subject) ask(q question) probe { return &inquiry{s.path, q, s.orElse} }
 
 // equality is value == literal; nil when it is none.
 func (p probing) equality(side, with ast.Node) probe {
@@ -317,8 +317,8 @@ func (f fixed) paths(func(*eventPath)) {}
 // wanted are the texts that a part of a match compares one of the event's own texts with: name == "a", or
 // name in ["a", "b"].
 func wanted(p probe) (root int, texts []string, ok bool) {
-	asked, isLookup := p.(*lookup)
-	if !isLookup || !asked.path.isText() {
+	asked, isInquiry := p.(*inquiry)
+	if !isInquiry || !asked.path.isText() {
 		return 0, nil, false
 	}
 	q, isEqual := asked.question.(*equals)

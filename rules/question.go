@@ -14,7 +14,7 @@ import (
 
 // question is one comparison of a value with literals. The value is there, and not null.
 type question interface {
-	of(v *value) answer
+	of(v *value, n *notes) answer
 	// offers are the alternatives of which one fits the value if the answer is want or unsure; ok is false when any value
 	// may do.
 	offers(at *eventPath, want bool) (alternatives group, ok bool)
@@ -35,7 +35,7 @@ func (doubtful) fails() bool { return true }
 // presence is x != nil, which nothing but a missing value fails.
 type presence struct{ certain }
 
-func (presence) of(*value) answer { return yes }
+func (presence) of(*value, *notes) answer { return yes }
 
 func (presence) offers(at *eventPath, want bool) (group, bool) {
 	if !want {
@@ -47,7 +47,7 @@ func (presence) offers(at *eventPath, want bool) (group, bool) {
 // truthOf is a value that is a condition by itself.
 type truthOf struct{ doubtful }
 
-func (truthOf) of(v *value) answer {
+func (truthOf) of(v *value, _ *notes) answer {
 	switch v.kind {
 	case 't':
 		return yes
@@ -96,7 +96,7 @@ func (q *equals) ready() *equals {
 	return q
 }
 
-func (q *equals) of(v *value) answer {
+func (q *equals) of(v *value, _ *notes) answer {
 	switch v.kind {
 	case '"':
 		return answerOf(q.hasText(v.raw))
@@ -218,11 +218,8 @@ type textual struct {
 	part     string
 }
 
-// maxProbedText is the longest text that is looked through without the budget that expressions have.
-const maxProbedText = 64 << 10
-
-func (q *textual) of(v *value) answer {
-	if v.kind != '"' || len(v.raw) > maxProbedText {
+func (q *textual) of(v *value, n *notes) answer {
+	if v.kind != '"' || !n.spend(len(v.raw)/bytesPerProbe) {
 		return unsure
 	}
 	switch q.operator {
@@ -246,17 +243,14 @@ func (q *textual) offers(at *eventPath, want bool) (group, bool) {
 	return group{{path: at, kind: hasSuffix, text: q.part}}, true
 }
 
-// pattern's test of a text, which must be short for the pattern; else the budget has a say.
+// matching is a pattern's test of a text.
 type matching struct {
 	doubtful
 	pattern *pattern
 }
 
-// maxProbedSteps is what a probe may take for a pattern: some 50 us.
-const maxProbedSteps = 200_000
-
-func (q *matching) of(v *value) answer {
-	if v.kind != '"' || len(v.raw)*q.pattern.size > maxProbedSteps {
+func (q *matching) of(v *value, n *notes) answer {
+	if v.kind != '"' || !n.spend(len(v.raw)*q.pattern.size) {
 		return unsure
 	}
 	return answerOf(q.pattern.Match(v.raw))
@@ -275,12 +269,12 @@ type ordering struct {
 	at       *time.Time
 }
 
-func (q *ordering) of(v *value) answer {
+func (q *ordering) of(v *value, _ *notes) answer {
 	order := 0
 	switch {
 	case v.kind == isNumber && q.number != nil:
 		order = q.number.compare(v.raw)
-	case v.kind == '"' && q.text != nil && len(v.raw) <= maxProbedText:
+	case v.kind == '"' && q.text != nil:
 		order = strings.Compare(lent(v.raw), *q.text)
 	case v.kind == isTime && q.at != nil:
 		order = v.at.Compare(*q.at)
@@ -325,10 +319,10 @@ type holding struct {
 	text *string // the item, when it is a text
 }
 
-func (q *holding) of(v *value) answer {
+func (q *holding) of(v *value, n *notes) answer {
 	switch v.kind {
 	case '[':
-		return q.among(v.raw)
+		return q.among(v.raw, n)
 	case '{':
 		if q.text == nil {
 			return no
@@ -337,21 +331,21 @@ func (q *holding) of(v *value) answer {
 	return unsure
 }
 
-// maxProbedItems is how many items of a list are looked at without the budget that expressions have.
-const maxProbedItems = 1000
-
-func (q *holding) among(list []byte) answer {
+func (q *holding) among(list []byte, n *notes) answer {
+	if !n.spend(len(list) / bytesPerProbe) {
+		return unsure
+	}
 	items := engine.WalkArray(list)
-	for range maxProbedItems {
+	for {
 		raw, ok := items.NextItem()
 		if !ok {
 			return no
 		}
-		if v := jsonValue(raw); !v.missing() && q.item.of(&v) == yes {
+		n.item = jsonValue(raw)
+		if !n.item.missing() && q.item.of(&n.item, n) == yes {
 			return yes
 		}
 	}
-	return unsure
 }
 
 func (q *holding) offers(at *eventPath, want bool) (group, bool) {

@@ -13,6 +13,7 @@ import (
 // so that run-time errors are placed and nothing need be checked again.
 type rewrite struct {
 	cache *nature.Cache
+	cost  *cost
 }
 
 // operatorPrefix keeps the names of these functions from being written by anybody.
@@ -30,15 +31,17 @@ const (
 func operatorFunctions() []*function {
 	all := []*function{
 		define(operatorPrefix+meteredCall, metered, new(any0)),
-		define(operatorPrefix+eachTurn, each, new(two)),
+		define(operatorPrefix+eachTurn, each, new(three)),
+		define("op:..", rangeOf, new(three)),
+		define("op:method", called, new(two)),
 		define("op:.", func(args ...any) (any, error) { return args[1].(*path).of(args[0]), nil }, new(two)),
-		define("op:[]", func(args ...any) (any, error) { return member(args[0], args[1]), nil }, new(two)),
-		define("op:[:]", func(args ...any) (any, error) { return slice(args[0], args[1], args[2]) }, new(three)),
+		define("op:[]", lookup, new(three)),
+		define("op:[:]", sliceOf, new(four)),
 		define("op:truth", func(args ...any) (any, error) { return truth(args[0]) }, new(one)),
-		define("op:lower", func(args ...any) (any, error) { return lowerNames(args[0]), nil }, new(one)),
+		define("op:lower", func(args ...any) (any, error) { return lowerNames(args[0]), args[1].(*budget).weigh(args[0]) }, new(two)),
 		define("op:list", func(args ...any) (any, error) { return listOf(args[0]) }, new(one)),
-		define("op:sum", sum, new(one)),
-		define("op:sortBy", sortBy, new(two), new(three)),
+		define("op:sum", sumOf, new(two)),
+		define("op:sortBy", sortedBy, new(three), new(four)),
 	}
 	for sign, test := range tests {
 		all = append(all, define(operatorPrefix+sign, func(args ...any) (any, error) { return test(args[0], args[1]) }, new(two)),
@@ -50,7 +53,7 @@ func operatorFunctions() []*function {
 			all = append(all, define("op:+", plus, new(three)))
 			continue
 		}
-		all = append(all, define(operatorPrefix+o.sign, func(args ...any) (any, error) { return o.apply(args[0], args[1]) }, new(two)))
+		all = append(all, define(operatorPrefix+o.sign, o.calculate, new(three)))
 	}
 	return all
 }
@@ -89,7 +92,7 @@ func (r *rewrite) Visit(node *ast.Node) {
 	case *ast.ChainNode: // a?.b is a.b here
 		*node = n.Node
 	case *ast.SliceNode:
-		r.call(node, "[:]", n.Node, orNil(n.From), orNil(n.To))
+		r.call(node, "[:]", n.Node, orNil(n.From), orNil(n.To), passBudget())
 	case *ast.ConditionalNode:
 		n.Cond = condition(n.Cond)
 	case *ast.BuiltinNode:
@@ -97,14 +100,18 @@ func (r *rewrite) Visit(node *ast.Node) {
 	case *ast.CallNode:
 		r.function(node, n)
 	case *ast.PredicateNode:
-		n.Node = newCall(n.Node, eachTurn, n.Node, passBudget())
+		n.Node = newCall(n.Node, eachTurn, n.Node, passBudget(), constant(n, r.cost.turns[n]))
 	}
 }
 
 // function has the call of one of our functions metered.
 func (r *rewrite) function(node *ast.Node, n *ast.CallNode) {
 	callee, ok := n.Callee.(*ast.IdentifierNode)
-	if !ok || functions[callee.Value] == nil {
+	if !ok {
+		r.call(node, "method", n, passBudget())
+		return
+	}
+	if functions[callee.Value] == nil {
 		return
 	}
 	if pattern, ok := n.Arguments[len(n.Arguments)-1].(*ast.StringNode); ok && callee.Value == "extract" {
@@ -156,16 +163,14 @@ func (r *rewrite) binary(node *ast.Node, n *ast.BinaryNode) {
 		}
 		r.test(node, "matches", n.Left, n.Right)
 	case "^":
-		r.call(node, "**", n.Left, n.Right)
-	case "+":
-		r.call(node, "+", n.Left, n.Right, passBudget())
-	case "??", "..":
+		r.call(node, "**", n.Left, n.Right, passBudget())
+	case "??":
 	default:
 		if tests[n.Operator] != nil {
 			r.test(node, n.Operator, n.Left, n.Right)
 			return
 		}
-		r.call(node, n.Operator, n.Left, n.Right)
+		r.call(node, n.Operator, n.Left, n.Right, passBudget())
 	}
 }
 
@@ -206,11 +211,7 @@ func constantSet(list ast.Node) ast.Node {
 	if !ok || len(literals) == 0 {
 		return list
 	}
-	set := stringSet{}
-	for _, text := range literals {
-		set[text] = struct{}{}
-	}
-	return constant(list, &set)
+	return constant(list, newStringSet(literals))
 }
 
 // literalStrings are those of a list that has nothing else.
@@ -243,7 +244,7 @@ func (r *rewrite) unary(node *ast.Node, n *ast.UnaryNode) {
 		default:
 			zero := &ast.IntegerNode{}
 			zero.SetLocation(n.Location())
-			r.call(node, "-", zero, n.Node)
+			r.call(node, "-", zero, n.Node, passBudget())
 		}
 	}
 }
@@ -257,8 +258,8 @@ func condition(node ast.Node) ast.Node {
 }
 
 // wrap passes a value through an operator's function; a complaint about it is placed where it begins.
-func wrap(operator string, value ast.Node) ast.Node {
-	call := newCall(value, operator, value)
+func wrap(operator string, value ast.Node, more ...ast.Node) ast.Node {
+	call := newCall(value, operator, append([]ast.Node{value}, more...)...)
 	call.SetLocation(beginning(value).Location())
 	return call
 }
@@ -289,7 +290,7 @@ func isBoolean(node ast.Node) bool {
 	case *ast.UnaryNode:
 		return n.Operator == "!" || n.Operator == "not"
 	case *ast.BinaryNode:
-		return n.Operator != "??" && n.Operator != ".." // only those and && || are left
+		return n.Operator != "??" // only that and && || are left
 	case *ast.BuiltinNode:
 		return n.Name == "all" || n.Name == "any" || n.Name == "none" || n.Name == "one"
 	case *ast.CallNode:
@@ -306,6 +307,9 @@ func isBoolean(node ast.Node) bool {
 	return false
 }
 
+// maxPath is how many names become one call; more would be copied again and again.
+const maxPath = 64
+
 // member makes an access that gives nil where expr's would fail; those of one chain become one call. Methods of times
 // and durations stay.
 func (r *rewrite) member(node *ast.Node, n *ast.MemberNode) {
@@ -319,29 +323,28 @@ func (r *rewrite) member(node *ast.Node, n *ast.MemberNode) {
 	}
 	name, ok := n.Property.(*ast.StringNode)
 	if !ok {
-		r.call(node, "[]", n.Node, n.Property)
+		r.call(node, "[]", n.Node, n.Property, passBudget())
 		return
 	}
 	if call, ok := n.Node.(*ast.CallNode); ok {
 		if callee, ok := call.Callee.(*ast.IdentifierNode); ok && callee.Value == operatorPrefix+"." {
 			before := *call.Arguments[1].(*ast.ConstantNode).Value.(*path)
-			longer := append(append(path{}, before...), name.Value)
-			r.call(node, ".", call.Arguments[0], constant(n, &longer))
-			return
+			if len(before) < maxPath {
+				longer := append(append(path{}, before...), name.Value)
+				r.call(node, ".", call.Arguments[0], constant(n, &longer))
+				return
+			}
 		}
 	}
 	r.call(node, ".", n.Node, constant(n, &path{name.Value}))
 }
-
-// takesList are expr's functions whose first argument is a list, beside those with a predicate; all of concat's are.
-var takesList = map[string]bool{"reverse": true, "concat": true}
 
 func (r *rewrite) builtin(node *ast.Node, n *ast.BuiltinNode) {
 	var predicate *ast.PredicateNode
 	if len(n.Arguments) > 1 {
 		predicate, _ = n.Arguments[1].(*ast.PredicateNode)
 	}
-	if predicate != nil || takesList[n.Name] || n.Name == "count" || n.Name == "sum" {
+	if predicate != nil || n.Name == "count" || n.Name == "sum" {
 		n.Arguments[0] = wrap("list", n.Arguments[0])
 	}
 	switch n.Name {
@@ -349,18 +352,15 @@ func (r *rewrite) builtin(node *ast.Node, n *ast.BuiltinNode) {
 		predicate.Node = condition(predicate.Node)
 	case "count":
 		if predicate == nil {
-			predicate = &ast.PredicateNode{Node: &ast.PointerNode{}}
+			item := &ast.PointerNode{}
+			predicate = &ast.PredicateNode{Node: newCall(item, eachTurn, item, passBudget(), constant(item, 1))}
 			n.Arguments = append(n.Arguments, predicate)
 		}
 		predicate.Node = condition(predicate.Node)
 	case "sum":
-		r.call(node, "sum", mapped(n, n.Arguments[0], predicate))
+		r.call(node, "sum", mapped(n, n.Arguments[0], predicate), passBudget())
 	case "sortBy":
 		r.sortBy(node, n, predicate)
-	case "concat":
-		for i := range n.Arguments[1:] {
-			n.Arguments[i+1] = wrap("list", n.Arguments[i+1])
-		}
 	}
 }
 
@@ -377,7 +377,7 @@ func mapped(instead, list ast.Node, predicate *ast.PredicateNode) ast.Node {
 // sortBy becomes: let list = …; sortBy(list, map(list, predicate), order).
 func (r *rewrite) sortBy(node *ast.Node, n *ast.BuiltinNode, predicate *ast.PredicateNode) {
 	list := func() ast.Node { return &ast.IdentifierNode{Value: operatorPrefix + "sorted"} }
-	arguments := append([]ast.Node{list(), mapped(n, list(), predicate)}, n.Arguments[2:]...)
+	arguments := append(append([]ast.Node{list(), mapped(n, list(), predicate)}, n.Arguments[2:]...), passBudget())
 	declared := &ast.VariableDeclaratorNode{Name: operatorPrefix + "sorted", Value: n.Arguments[0], Expr: newCall(n, "sortBy", arguments...)}
 	declared.SetLocation(n.Location())
 	declared.SetNature(*n.Nature())

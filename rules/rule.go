@@ -39,6 +39,8 @@ type action struct {
 // decide is what the rule asks for of one event: nothing when it does not match, and nothing when any of its
 // expressions fails. Known is what its match's probe says.
 func (r *rule) decide(s *scope, known answer) (matched bool, actions []*engine.Action, err error) {
+	s.budget.open()
+	defer s.budget.close()
 	if known == unsure {
 		matched, err = r.match.evaluate(s)
 		known = answerOf(matched)
@@ -129,9 +131,11 @@ func (v *values) of(e *expression) any {
 	}
 	value, err := e.run(v.scope)
 	if err == nil {
-		if value, err = plain(value); err != nil {
+		p := plainer{}
+		if value, err = p.value(value, 0); err != nil {
 			err = *at(e.text, 0, "%s", err.Error())
 		}
+		v.scope.budget.charge(&p)
 	}
 	v.err = err
 	return value

@@ -106,7 +106,7 @@ func (s *scope) free() {
 	s.notes.clear()
 	clear(s.machine.Stack[:cap(s.machine.Stack)])
 	clear(s.machine.Variables)
-	s.event, s.loaded, s.decoded, s.candidates = nil, 0, s.decoded[:0], s.candidates[:0]
+	s.event, s.loaded, s.decoded, s.candidates, s.budget = nil, 0, s.decoded[:0], s.candidates[:0], budget{}
 	scopes.Put(s)
 }
 

@@ -47,8 +47,8 @@ func (s *Set) Len() int { return len(s.rules) }
 // fails asks for nothing and is in Errors; the others go on. Identifies come before triggers.
 func (s *Set) Decide(event *engine.Event) *engine.Decision { return s.decide(event, nil) }
 
-// decide counts each rule's work in counters, by its number, unless it is nil.
-func (s *Set) decide(event *engine.Event, counters []*counter) *engine.Decision {
+// decide counts each rule's work, and leaves out those in quarantine, by the page that the set is on; nil for none.
+func (s *Set) decide(event *engine.Event, page *page) *engine.Decision {
 	scope := s.look(event)
 	defer scope.free()
 	var decision *engine.Decision
@@ -56,15 +56,23 @@ func (s *Set) decide(event *engine.Event, counters []*counter) *engine.Decision 
 	for _, number := range scope.candidates {
 		r := s.rules[number]
 		known := r.match.probe(&scope.notes)
+		if page != nil {
+			live := page.rules[number]
+			live.survivors.Add(1)
+			if held := live.held.Load(); held != nil && known != no {
+				decision = collect(decision, r, false, nil, held.notice)
+				continue
+			}
+		}
 		if known == no {
 			continue
 		}
-		if counters != nil && begun.IsZero() {
+		if page != nil && begun.IsZero() {
 			begun = time.Now()
 		}
 		matched, actions, err := r.decide(scope, known)
-		if counters != nil {
-			begun = counters[number].add(begun, matched, err)
+		if page != nil {
+			begun = page.done(page.rules[number], begun, matched, err, scope.budget.over)
 		}
 		decision = collect(decision, r, matched, actions, err)
 	}

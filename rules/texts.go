@@ -16,13 +16,13 @@ import (
 
 // textFunctions are on a text; a missing one gives nil, and what is no text a plain error.
 var textFunctions = []*function{
-	onExprText("upper", 1, new(ofText)),
-	onExprText("lower", 1, new(ofText)),
-	onExprText("trim", 2, new(ofText), new(ofTexts)),
+	onExprText("upper", 1, new(ofText)).paced(16),
+	onExprText("lower", 1, new(ofText)).paced(16),
+	onExprText("trim", 2, new(ofText), new(ofTexts)).paced(16),
 	onExprText("trimPrefix", 2, new(ofText), new(ofTexts)),
 	onExprText("trimSuffix", 2, new(ofText), new(ofTexts)),
-	onExprText("split", 2, new(two), new(three)),
-	onExprText("splitAfter", 2, new(two), new(three)),
+	define("split", onText("split", 2, splitter("split")), new(two), new(three)).paced(32),
+	define("splitAfter", onText("splitAfter", 2, splitter("splitAfter")), new(two), new(three)).paced(32),
 	onExprText("hasPrefix", 2, new(two)),
 	onExprText("hasSuffix", 2, new(two)),
 	onExprText("toBase64", 1, new(ofText)),
@@ -31,13 +31,14 @@ var textFunctions = []*function{
 	define("lastIndexOf", onText("lastIndexOf", 2, indexWith(strings.LastIndex)), new(two)),
 	define("replace", onText("replace", 3, replace), new(three), new(four)),
 	define("repeat", onText("repeat", 1, repeat), new(two)),
-	define("join", join, new(one), new(two)),
+	define("join", join, new(one), new(two)).going(deeply),
 	define("capitalize", onText("capitalize", 1, capitalize), new(ofText)),
-	define("truncate", truncate, new(func(string, any) string), new(func(string, any, string) string)),
-	define("padStart", padder("padStart", true), new(func(any, any) string), new(func(any, any, string) string)),
-	define("padEnd", padder("padEnd", false), new(func(any, any) string), new(func(any, any, string) string)),
-	define("slug", onText("slug", 2, slugOf), new(ofText), new(ofTexts)).checked(checkSlugLanguage, 1),
-	define("extract", extract, new(ofTexts)).checked(checkPattern, 1).costs(8),
+	define("truncate", truncate, new(func(string, any) string), new(func(string, any, string) string)).paced(32),
+	define("padStart", padder("padStart", true), new(func(any, any) string), new(func(any, any, string) string)).paced(32),
+	define("padEnd", padder("padEnd", false), new(func(any, any) string), new(func(any, any, string) string)).paced(32),
+	define("slug", onText("slug", 2, slugOf), new(ofText), new(ofTexts)).checked(checkSlugLanguage, 1).costs(8).paced(2),
+	{name: "extract", call: func(args ...any) (any, error) { return extract(&budget{left: memoryBudget, steps: stepBudget}, args) },
+		signatures: []any{new(ofTexts)}, steps: 4, pace: functionBytes, metered: extract},
 }
 
 // The signatures on texts.
@@ -72,6 +73,16 @@ func onText(name string, texts int, call func(args ...any) (any, error)) func(ar
 			return nil, errTooLarge
 		}
 		return result, err
+	}
+}
+
+// splitter makes a list that is like any other.
+func splitter(name string) func(args ...any) (any, error) {
+	split := builtinCall(name)
+	return func(args ...any) (any, error) {
+		parts, err := split(args...)
+		list, _ := asList(parts)
+		return list, err
 	}
 }
 
@@ -258,7 +269,7 @@ func slugOf(args ...any) (any, error) {
 }
 
 // extract is what the first group of a pattern finds in a text, or all of it without groups; nil when it finds nothing.
-func extract(args ...any) (any, error) {
+func extract(b *budget, args []any) (any, error) {
 	if args[0] == nil {
 		return nil, nil
 	}
@@ -266,7 +277,7 @@ func extract(args ...any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := patternOf("extract", args[1], text)
+	p, err := b.patternFor("extract", args[1], text)
 	if err != nil {
 		return nil, err
 	}
@@ -277,9 +288,12 @@ func extract(args ...any) (any, error) {
 	return found[min(1, len(found)-1)], nil
 }
 
+// base64Letters makes the alphabet of addresses the usual one, on one line.
+var base64Letters = strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "")
+
 // fromBase64 reads both alphabets, with or without the padding; what it makes must be a text.
 func fromBase64(args ...any) (any, error) {
-	encoded := strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "").Replace(strings.TrimRight(args[0].(string), "=\r\n"))
+	encoded := base64Letters.Replace(strings.TrimRight(args[0].(string), "=\r\n"))
 	decoded, err := base64.RawStdEncoding.DecodeString(encoded)
 	if err != nil {
 		return nil, fmt.Errorf("fromBase64 needs base64, not %q", shortened(args[0].(string)))

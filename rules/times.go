@@ -16,19 +16,19 @@ import (
 // milliseconds. None of them looks at a clock, or at the time zone of the machine: a time is in UTC until a zone is named.
 var timeFunctions = []*function{
 	define("date", date, new(func(any) time.Time), new(func(any, any) time.Time), new(func(any, any, any) time.Time)).
-		checked(checkZone, 2).costs(4),
+		checked(checkZone, 2).costs(8).paced(2),
 	define("formatDate", formatDate, new(func(any, string) string), new(func(any, string, string) string)).
-		checked(checkTimeFormat, 1).checked(checkZone, 2).costs(2),
+		checked(checkTimeFormat, 1).checked(checkZone, 2).costs(4).paced(2),
 	define("dateAdd", dateAdd, new(func(any, any, string) time.Time), new(func(any, any, string, string) time.Time)).
-		checked(checkUnit, 2).checked(checkZone, 3),
+		checked(checkUnit, 2).checked(checkZone, 3).costs(6),
 	define("dateDiff", dateDiff, new(func(any, any, string) int), new(func(any, any, string, string) int)).
-		checked(checkUnit, 2).checked(checkZone, 3),
+		checked(checkUnit, 2).checked(checkZone, 3).costs(6),
 	define("startOf", startOf, new(func(any, string) time.Time), new(func(any, string, string) time.Time)).
-		checked(checkUnit, 1).checked(checkZone, 2),
-	define("inZone", inZone, new(func(any, string) time.Time)).checked(checkZone, 1),
+		checked(checkUnit, 1).checked(checkZone, 2).costs(6),
+	define("inZone", inZone, new(func(any, string) time.Time)).checked(checkZone, 1).costs(6),
 	define("timezone", timezone, new(func(string) *time.Location)).
 		checked(checkZone, 0),
-	define("duration", onText("duration", 1, duration), new(func(any) time.Duration)),
+	define("duration", onText("duration", 1, duration), new(func(any) time.Duration)).costs(1).paced(8),
 }
 
 func duration(args ...any) (any, error) {

@@ -8,9 +8,9 @@ import (
 
 // webFunctions are on addresses of the web.
 var webFunctions = []*function{
-	define("urlParse", onText("urlParse", 1, urlParse), new(func(string) map[string]any)),
-	define("urlEncode", onText("urlEncode", 1, urlEncode), new(ofText)),
-	define("urlDecode", onText("urlDecode", 1, urlDecode), new(ofText)),
+	define("urlParse", onText("urlParse", 1, urlParse), new(func(string) map[string]any)).costs(4).paced(8),
+	define("urlEncode", onText("urlEncode", 1, urlEncode), new(ofText)).paced(32),
+	define("urlDecode", onText("urlDecode", 1, urlDecode), new(ofText)).paced(32),
 }
 
 const maxURL = 64 << 10

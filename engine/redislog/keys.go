@@ -32,6 +32,11 @@ func (s slice) owner() string            { return s.prefix + "owner" }
 func metaKey(environment string) string    { return "sy:{" + tagged(environment) + "}:meta" }
 func membersKey(environment string) string { return "sy:{" + tagged(environment) + "}:members" }
 
+// The rules in quarantine of an environment.
+func quarantinesKey(environment string) string {
+	return "sy:{" + tagged(environment) + "}:quarantines"
+}
+
 // The names seen in an environment.
 func sourcesKey(environment string) string { return "sy:{" + tagged(environment) + ":names}:sources" }
 func namesKey(environment, source string) string {

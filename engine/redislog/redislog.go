@@ -19,6 +19,7 @@
 //
 //	sy:{env}:meta            HASH    partitions
 //	sy:{env}:members         ZSET    consumer → when its membership ends, ms of Redis' clock
+//	sy:{env}:quarantines     HASH    "<rule> <version>" → JSON; see Quarantine
 //	sy:{env:names}:sources   SET     sources with names
 //	sy:{env:names}:of:<src>  HASH    "<length of type>:<type><name>" → "<count> <first ms> <last ms> <sample>"
 //	sy:{env:user:<id>}:profile       HASH   traits, created, updated, version
