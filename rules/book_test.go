@@ -93,7 +93,7 @@ func TestRuleInfo(t *testing.T) {
 			t.Errorf("%s is not indexed", info.Match)
 		}
 	}
-	book.Swap(map[string]*Set{"production": compileText(t, "rules: [{key: a, match: lower(name) == \"a\", actions: [{identify: {user_id: user_id}}]}]")})
+	book.Swap(map[string]*Set{"production": compileText(t, "rules: [{key: a, match: 'lower(name + \"\") == \"a\"', actions: [{identify: {user_id: user_id}}]}]")})
 	if info := book.Rules("production")[0]; info.Indexed {
 		t.Errorf("%s is called indexed", info.Match)
 	}

@@ -279,6 +279,13 @@ func (x *explainer) actual(at *eventPath) string {
 }
 
 func (x *explainer) valueOf(at *eventPath) (any, error) {
+	if at.via != nil {
+		value, err := x.valueOf(at.of)
+		if err != nil {
+			return nil, err
+		}
+		return at.via.call(value)
+	}
 	if err := x.scope.load(1 << at.root); err != nil {
 		return nil, err
 	}
@@ -287,6 +294,9 @@ func (x *explainer) valueOf(at *eventPath) (any, error) {
 
 // String is the path as an expression has it.
 func (p *eventPath) String() string {
+	if p.via != nil {
+		return p.via.name + "(" + p.of.String() + ")"
+	}
 	text := eventNames[p.root].name
 	for _, name := range p.names {
 		text = memberText(text, name)

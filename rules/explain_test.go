@@ -235,7 +235,7 @@ func TestExplainAgreesWithDecide(t *testing.T) {
 		var source strings.Builder
 		source.WriteString("rules:\n")
 		for i := range 30 {
-			match, _ := json.Marshal(randomMatch(r))
+			match, _ := json.Marshal(randomMatch(t, r, newLanguage(eventPlace)))
 			fmt.Fprintf(&source, "  - {key: r%d, match: %s, actions: [{identify: {user_id: '\"u\"'}}]}\n", i, match)
 		}
 		set := compileText(t, source.String())
@@ -276,6 +276,9 @@ func checkTexts(t *testing.T, set *Set, event *engine.Event) {
 	var add func(clauses []Clause)
 	add = func(clauses []Clause) {
 		for _, c := range clauses {
+			if strings.HasSuffix(c.Text, "…") {
+				continue // cut, for it is long
+			}
 			key := fmt.Sprintf("c%d", len(wants))
 			wants[key] = c
 			fmt.Fprintf(&source, "  - {key: %s, match: %s, actions: [{identify: {user_id: '\"u\"'}}]}\n", key, asJSON(c.Text))

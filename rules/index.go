@@ -23,7 +23,8 @@ type index struct {
 	times   []nameIndex
 	roots   []int
 	members []*valueIndex
-	// missing are the paths at which some rules want nothing.
+	// results are the paths at which the value is that of a function, missing those at which some rules want nothing.
+	results []*eventPath
 	missing []int
 	// always are the rules that offer nothing.
 	always []int32
@@ -45,6 +46,8 @@ type valueIndex struct {
 	items              map[string][]int32
 	present, there     []int32
 	missing            []int32
+	// all are the rules of a function's result, for one that can not be told.
+	all []int32
 	// Rules that would raise an error on a value of another type, which must be told.
 	wantText, wantNumber, wantList []int32
 }
@@ -164,10 +167,15 @@ func (b *indexBuilder) values(path *eventPath) *valueIndex {
 	at := &b.names[path.root]
 	if path.isBelow() {
 		at = &b.members[path.number]
-		b.roots |= 1 << path.root
+		if path.via == nil || path.of.isBelow() {
+			b.roots |= 1 << path.root
+		}
 	}
 	if *at == nil {
 		*at = &valueIndex{}
+		if path.via != nil {
+			b.results = append(b.results, path)
+		}
 	}
 	return *at
 }
@@ -194,6 +202,9 @@ func (b *indexBuilder) build() *index {
 }
 
 func (v *valueIndex) add(p *predicate, rule int32) {
+	if p.path.via != nil {
+		v.all = append(v.all, rule)
+	}
 	switch p.kind {
 	case isText:
 		put(&v.texts, p.text, rule)
@@ -265,11 +276,12 @@ func (x *index) candidates(n *notes, into []int32) []int32 {
 	for _, root := range x.roots {
 		n.walk(root)
 	}
-	if x.roots != nil {
-		for _, number := range n.seen {
-			if values := x.members[number]; values != nil {
-				into = values.find(&n.values[number], into)
-			}
+	for _, path := range x.results {
+		n.result(path)
+	}
+	for _, number := range n.seen {
+		if values := x.members[number]; values != nil {
+			into = values.find(&n.values[number], into)
 		}
 	}
 	for _, number := range x.missing {
@@ -306,8 +318,11 @@ func interleave(into []int32, from int, more []int32) []int32 {
 
 // find appends the rules for a value.
 func (v *valueIndex) find(found *value, into []int32) []int32 {
-	if found.kind == absent {
+	switch found.kind {
+	case absent:
 		return into
+	case untold:
+		return append(into, v.all...)
 	}
 	into = append(into, v.there...)
 	if found.kind == 'n' {

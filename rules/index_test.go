@@ -46,6 +46,9 @@ func quoted(text string) string { return `"` + text + `"` }
 func randomPart(r *rand.Rand, depth int) string {
 	path := oneOf(r, somePaths)
 	if r.IntN(6) == 0 {
+		path = fmt.Sprintf("%s(%s)", oneOf(r, []string{"lower", "upper", "trim", "capitalize", "string", "len", "int", "float", "abs", "floor", "ceil", "round"}), oneOf(r, append(somePaths, "name", "user_id")))
+	}
+	if r.IntN(6) == 0 {
 		path = fmt.Sprintf("(%s ?? %s)", path, randomLiteral(r))
 	}
 	order := oneOf(r, []string{"<", "<=", ">", ">="})
@@ -65,6 +68,9 @@ func randomPart(r *rand.Rand, depth int) string {
 	case 7:
 		return fmt.Sprintf("%s %s [%s, %s, %s]", path, oneOf(r, []string{"in", "not in"}), oneOf(r, someNumber), quoted(oneOf(r, someTexts)), oneOf(r, []string{"true", "1", "nil", "-7"}))
 	case 8:
+		if r.IntN(3) == 0 {
+			return fmt.Sprintf("%s %s %s..%s", path, oneOf(r, []string{"in", "not in"}), oneOf(r, []string{"-7", "0", "7", "1", "9000"}), oneOf(r, []string{"-7", "0", "7", "1000", "9007199254740993"}))
+		}
 		var texts []string
 		for range r.IntN(14) {
 			texts = append(texts, quoted(oneOf(r, someTexts)))
@@ -104,7 +110,17 @@ func randomLiteral(r *rand.Rand) string {
 	return oneOf(r, []string{oneOf(r, someNumber), quoted(oneOf(r, someTexts)), "true", "false"})
 }
 
-func randomMatch(r *rand.Rand) string {
+// randomMatch is one that compiles: results of functions have types, and not all can be compared with all.
+func randomMatch(t *testing.T, r *rand.Rand, l *language) string {
+	for {
+		match := anyMatch(r)
+		if _, problem := l.match(text(t, match), newPathBook()); problem == nil {
+			return match
+		}
+	}
+}
+
+func anyMatch(r *rand.Rand) string {
 	match := randomPart(r, 2)
 	for range r.IntN(3) {
 		match += oneOf(r, []string{" && ", " and ", " && ", " || "}) + randomPart(r, 2)
@@ -154,11 +170,11 @@ func randomEvent(r *rand.Rand) *engine.Event {
 // how many pairs of a rule and an event were looked at, and how many the index found.
 func checkIndex(t *testing.T, seed1, seed2 uint64, rules, events int) (pairs, found int) {
 	t.Helper()
-	r := rand.New(rand.NewPCG(seed1, seed2))
+	r, language := rand.New(rand.NewPCG(seed1, seed2)), newLanguage(eventPlace)
 	var source strings.Builder
 	source.WriteString("rules:\n")
 	for i := range rules {
-		match, _ := json.Marshal(randomMatch(r))
+		match, _ := json.Marshal(randomMatch(t, r, language))
 		fmt.Fprintf(&source, "  - {key: r%d, match: %s, actions: [{identify: {user_id: '\"u\"'}}]}\n", i, match)
 	}
 	file, err := Parse("r.yaml", []byte(source.String()))
@@ -282,13 +298,20 @@ func TestGroups(t *testing.T) {
 		`received_at < date("2024-01-01 09:00", nil, "Europe/Berlin")`: "received_at -Inf..1.7041e+09",
 		`data.x in ["a", nil]`:          "data/x = a",
 		`data.x not in ["a"]`:           "",
+		`data.n in 1..5`:                "data/n 1..5",
 		`"vip" in data.tags`:            "data/tags has vip",
 		`name in data.names`:            "data/names?",
 		`"x" in data`:                   "data/x there",
 		`any(data.items, .sku == "A")`:  "data/items?",
 		`none(data.items, .sku == "A")`: "",
 		`data.x matches "^a"`:           "data/x?",
-		`lower(data.x) == "a"`:          "",
+		`lower(data.x) == "a"`:          "lower(data/x) = a",
+		`lower(name) in ["a", "b"]`:     "lower(name) = a | lower(name) = b",
+		`string(data.x ?? 1) == "a"`:    "",
+		`len(data.x) > 3`:               "len(data/x) 3..+Inf",
+		`lower(data.x) contains "a"`:    "lower(data/x)?",
+		`trim(lower(data.x)) == "a"`:    "",
+		`!(lower(data.x) != "a")`:       "lower(data/x) = a",
 		`data.x startsWith ""`:          "data/x?",
 	} {
 		source, err := Parse("r.yaml", fmt.Appendf(nil, "rules: [{key: a, match: %q, actions: [{identify: {user_id: user_id}}]}]", source))
@@ -313,8 +336,15 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+func pathText(p *eventPath) string {
+	if p.via != nil {
+		return p.via.name + "(" + pathText(p.of) + ")"
+	}
+	return strings.Join(append([]string{eventNames[p.root].name}, p.names...), "/")
+}
+
 func alternativeText(p *predicate) string {
-	at := strings.Join(append([]string{eventNames[p.path.root].name}, p.path.names...), "/")
+	at := pathText(p.path)
 	switch p.kind {
 	case isText:
 		return at + " = " + p.text

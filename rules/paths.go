@@ -3,6 +3,7 @@ package rules
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -27,12 +28,16 @@ type eventPath struct {
 	names  []string
 	// above is the object that has it; nil for a text, a time or one of the event's own objects.
 	above *eventPath
+	// via is a function of the value at another path, of, such as lower(data.plan): the place is then where its result
+	// would stand. Nil for most.
+	via *function
+	of  *eventPath
 }
 
-// text, time and object tell what the value at the path can be.
-func (p *eventPath) isText() bool  { return eventNames[p.root].text != nil }
-func (p *eventPath) isTime() bool  { return eventNames[p.root].time != nil }
-func (p *eventPath) isBelow() bool { return p.names != nil }
+// isText and isTime tell the event's own texts and times, which are always there; isBelow tells all other places.
+func (p *eventPath) isText() bool  { return p.via == nil && eventNames[p.root].text != nil }
+func (p *eventPath) isTime() bool  { return p.via == nil && eventNames[p.root].time != nil }
+func (p *eventPath) isBelow() bool { return p.via != nil || p.names != nil }
 
 // pathBook numbers the paths that rules use. It is shared by the sets that are compiled one after the other, so that a
 // rule that has not changed keeps its numbers.
@@ -66,6 +71,19 @@ func (b *pathBook) find(root int, names []string) *eventPath {
 		}
 		known.number = len(b.paths)
 		b.paths[key.String()] = known
+	}
+	return known
+}
+
+// result is the place of what a function makes of the value at a path.
+func (b *pathBook) result(via *function, of *eventPath) *eventPath {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := fmt.Sprintf("\xff%s %d", via.name, of.number)
+	known := b.paths[key]
+	if known == nil {
+		known = &eventPath{number: len(b.paths), root: of.root, via: via, of: of}
+		b.paths[key] = known
 	}
 	return known
 }
@@ -143,6 +161,9 @@ func newPathTree(paths map[*eventPath]bool, size int) *pathTree {
 }
 
 func (t *pathTree) add(path *eventPath) *pathNode {
+	if path.via != nil {
+		return t.add(path.of)
+	}
 	if path.above == nil {
 		if t.roots[path.root] == nil && eventNames[path.root].object != nil {
 			t.roots[path.root] = &pathNode{number: path.number}
@@ -192,6 +213,7 @@ func unescaped(inside []byte) string {
 type value struct {
 	// kind is the first byte of the JSON: " { [ t f n, and 0 for any number; isTime for a time of the event; absent when
 	// there is nothing. null counts as missing, as nothing does, except for who asks whether an object has the member.
+	// Of a result that can not be told, for its function fails or was not called, the kind is untold.
 	kind byte
 	// raw is the value as it stands in the event, but for a text its characters, without quotes and escapes.
 	raw []byte
@@ -202,6 +224,7 @@ const (
 	absent   = byte(0)
 	isNumber = byte('0')
 	isTime   = byte('T')
+	untold   = byte('?')
 )
 
 func (v *value) missing() bool { return v.kind == absent || v.kind == 'n' }
@@ -281,6 +304,9 @@ func (n *notes) spend(steps int) bool {
 
 // at is what stands at a path. The pointer is good until the next event.
 func (n *notes) at(path *eventPath) *value {
+	if path.via != nil {
+		return n.result(path)
+	}
 	if path.above == nil {
 		return n.name(path.root)
 	}

@@ -37,6 +37,8 @@ const (
 	// isThere is isPresent, with null too.
 	isThere
 	isMissing
+	// isUntold is a function's result that can not be told, which every alternative for its path takes in.
+	isUntold
 )
 
 // breadth is about how many events a predicate of a kind fits, beside others of the same path.
@@ -77,6 +79,8 @@ func (p *predicate) String() string {
 		return p.rangeText()
 	case isMissing:
 		return "no value"
+	case isUntold:
+		return "an error"
 	}
 	return "any value"
 }

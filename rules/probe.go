@@ -93,17 +93,23 @@ type inquiry struct {
 }
 
 func (i *inquiry) ask(n *notes) answer {
-	v := n.at(i.path)
-	if v.missing() {
+	switch v := n.at(i.path); {
+	case v.kind == untold:
+		return unsure
+	case v.missing():
 		return i.orElse
+	default:
+		return i.of(v, n)
 	}
-	return i.of(v, n)
 }
 
 func (i *inquiry) offers(want bool) []group {
 	alternatives, ok := i.question.offers(i.path, want)
 	if !ok {
 		return nil
+	}
+	if i.path.via != nil && len(alternatives) == 0 {
+		alternatives = group{{path: i.path, kind: isUntold}}
 	}
 	if i.orElse != answerOf(!want) {
 		if !i.path.isBelow() {
@@ -114,7 +120,7 @@ func (i *inquiry) offers(want bool) []group {
 	return []group{alternatives}
 }
 
-func (i *inquiry) fails() bool { return i.orElse == unsure || i.question.fails() }
+func (i *inquiry) fails() bool { return i.orElse == unsure || i.path.via != nil || i.question.fails() }
 
 func (i *inquiry) paths(add func(*eventPath)) { add(i.path) }
 

@@ -74,14 +74,14 @@ type subject struct {
 
 // subject is a node as one; comparing the literal of a ?? with another answers for a missing value.
 func (p probing) subject(node ast.Node, operator string, with any) (subject, bool) {
-	if path := p.book.valueAt(node); path != nil {
+	if path := p.value(node); path != nil {
 		return subject{path, no}, true // a missing value is in nothing, and neither above nor below anything
 	}
 	n, ok := node.(*ast.BinaryNode)
 	if !ok || n.Operator != "??" {
 		return subject{}, false
 	}
-	path := p.book.valueAt(n.Left)
+	path := p.value(n.Left)
 	instead, isLiteral := literalOf(n.Right)
 	if path == nil || !isLiteral {
 		return subject{}, false
@@ -97,12 +97,29 @@ func (p probing) subject(node ast.Node, operator string, with any) (subject, boo
 	return subject{path, answerOf(holds)}, true
 }
 
+// value is a place in the event, or the result of a function of what stands there.
+func (p probing) value(node ast.Node) *eventPath {
+	if path := p.book.valueAt(node); path != nil {
+		return path
+	}
+	name, arguments := callOf(node)
+	via := lookedThrough[name]
+	if via == nil || len(arguments) != 1 {
+		return nil
+	}
+	of := p.book.valueAt(arguments[0])
+	if of == nil || of.isTime() {
+		return nil
+	}
+	return p.book.result(via, of)
+}
+
 func (s subject) ask(q question) probe { return &inquiry{s.path, q, s.orElse} }
 
 // equality is value == literal; nil when it is none.
 func (p probing) equality(side, with ast.Node) probe {
 	if _, isNil := with.(*ast.NilNode); isNil {
-		path := p.book.valueAt(side)
+		path := p.value(side)
 		if path == nil {
 			return nil
 		}
@@ -131,6 +148,11 @@ func (p probing) membership(n *ast.BinaryNode) probe {
 		}
 		return opaque{}
 	}
+	if q, ok := wholeRange(n.Right); ok {
+		if path := p.value(n.Left); path != nil && path.isBelow() {
+			return subject{path, no}.ask(q)
+		}
+	}
 	literal, ok := literalOf(n.Left)
 	if ok {
 		text, isText := literal.(string)
@@ -151,6 +173,25 @@ func (p probing) membership(n *ast.BinaryNode) probe {
 		return opaque{need: path}
 	}
 	return opaque{}
+}
+
+// maxRange is the longest list that from..to is looked up for; a longer one costs its expression more than it may take.
+const maxRange = 10_000
+
+// wholeRange is from..to.
+func wholeRange(node ast.Node) (*span, bool) {
+	n, ok := node.(*ast.BinaryNode)
+	if !ok || n.Operator != ".." {
+		return nil, false
+	}
+	low, _ := numberLiteral(n.Left)
+	high, _ := numberLiteral(n.Right)
+	from, okFrom := low.(int)
+	to, okTo := high.(int)
+	if !okFrom || !okTo || from > to || to-from > maxRange || from < -exactly || to > exactly {
+		return nil, false
+	}
+	return &span{from: float64(from), to: float64(to)}, true
 }
 
 // literalsIn are the literals of a list; nil when it has anything else. Nil is never in a list, and left out.

@@ -309,6 +309,27 @@ func (q *ordering) offers(at *eventPath, want bool) (group, bool) {
 	return group{{path: at, kind: inRange, low: math.Nextafter(bound, math.Inf(-1)), high: math.Inf(1)}}, true
 }
 
+// span is in from..to: one of the whole numbers from one to another.
+type span struct {
+	doubtful
+	from, to float64
+}
+
+func (q *span) of(v *value, _ *notes) answer {
+	if v.kind != isNumber {
+		return no
+	}
+	number, ok := smallOf(v.raw)
+	if !ok {
+		return unsure
+	}
+	return answerOf(q.from <= number && number <= q.to && number == math.Trunc(number))
+}
+
+func (q *span) offers(at *eventPath, want bool) (group, bool) {
+	return group{{path: at, kind: inRange, low: q.from, high: q.to}}, want
+}
+
 // timeNumber is a time as ranges have it, in seconds. An earlier time has no larger number.
 func timeNumber(at time.Time) float64 { return float64(at.Unix()) + float64(at.Nanosecond())/1e9 }
 
