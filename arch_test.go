@@ -22,6 +22,7 @@ var rooms = []struct {
 	{"engine/redislog", []string{"engine"}},
 	{"engine/redislog/redistest", nil}, // a redis-server for tests
 	{"rules/document", nil},
+	{"rules/masking", []string{"engine"}},
 	{"rules", []string{"engine", "rules/document"}},
 	{"adapters/verify", []string{"engine"}},
 	{"adapters/spec", []string{"engine", "adapters/verify"}},
@@ -31,7 +32,7 @@ var rooms = []struct {
 	{"adapters/*", []string{"engine", "adapters/spec", "adapters/rows", "adapters/verify"}},
 	{"adapters", []string{"engine", "adapters/*"}},
 	{"httpapi", []string{"engine", "adapters"}},
-	{"", []string{"engine", "engine/redislog", "rules", "rules/document", "adapters", "adapters/*", "adapters/deliver/*", "httpapi"}},
+	{"", []string{"engine", "engine/redislog", "rules", "rules/document", "rules/masking", "adapters", "adapters/*", "adapters/deliver/*", "httpapi"}},
 }
 
 // libraries are the rooms of each foreign module; one that is not listed may not be imported.
@@ -43,7 +44,7 @@ var libraries = []struct {
 	{"github.com/expr-lang/expr", []string{"rules"}},
 	{"github.com/itchyny/timefmt-go", []string{"rules"}},
 	{"github.com/gosimple/slug", []string{"rules"}},
-	{"github.com/nyaruka/phonenumbers", []string{"rules"}},
+	{"github.com/nyaruka/phonenumbers", []string{"rules", "rules/masking"}},
 	{"github.com/bojanz/currency", []string{"rules"}},
 	{"github.com/cockroachdb/apd/v3", []string{"rules"}},
 	{"golang.org/x/text", []string{"rules"}},

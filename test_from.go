@@ -197,20 +197,20 @@ func (f *fromLog) test() (map[string]any, error) {
 	}
 	expect := any(f.logged())
 	if f.bench == nil {
-		masking := f.masking(event, expect, test["name"])
-		test["event"], test["expect"], test["name"] = masking.Mask(event), masking.Mask(expect), masking.Mask(test["name"])
-		f.tell(masking, nil)
+		mask := f.masking(event, expect, test["name"])
+		test["event"], test["expect"], test["name"] = mask.Mask(event), mask.Mask(expect), mask.Mask(test["name"])
+		f.tell(mask, nil)
 		fmt.Fprintln(f.stderr, "without a configuration (-c) the rules are not asked: what is expected is what the log has; run the test before you trust it")
 		return test, nil
 	}
-	masking := f.masking(event, test["name"])
-	kept, decided, err := f.maskFor(masking, event)
+	mask := f.masking(event, test["name"])
+	kept, decided, err := f.maskFor(mask, event)
 	if err != nil {
 		return nil, err
 	}
 	outcome := rules.Outcome{Decisions: decided}
-	test["event"], test["name"], test["expect"] = masking.Mask(event), masking.Mask(test["name"]), withoutNull(outcome.Actions())
-	f.tell(masking, kept)
+	test["event"], test["name"], test["expect"] = mask.Mask(event), mask.Mask(test["name"]), withoutNull(outcome.Actions())
+	f.tell(mask, kept)
 	f.tellDifferences(decided)
 	return test, nil
 }

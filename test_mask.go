@@ -6,28 +6,28 @@ import (
 	"strings"
 
 	"switchyard/engine"
-	"switchyard/rules"
+	"switchyard/rules/masking"
 )
 
 // masking finds the personal data of an event and of other values. What the command line keeps is kept already.
-func (f *fromLog) masking(event any, others ...any) *rules.Masking {
-	masking := rules.NewMasking(event, others...)
+func (f *fromLog) masking(event any, others ...any) *masking.Masking {
+	mask := masking.New(event, others...)
 	used := map[string]bool{}
-	for _, datum := range masking.Data() {
+	for _, datum := range mask.Data() {
 		keep := f.noMask
 		for _, path := range f.keep {
 			if slices.ContainsFunc(datum.Paths, func(at string) bool { return at == path || strings.HasPrefix(at, path+".") }) {
 				keep, used[path] = true, true
 			}
 		}
-		masking.Keep(datum, keep)
+		mask.Keep(datum, keep)
 	}
 	for _, path := range f.keep {
 		if !used[path] {
 			fmt.Fprintf(f.stderr, "--keep %s: no personal data was found there\n", path)
 		}
 	}
-	return masking
+	return mask
 }
 
 // maxTries is how many data are tried one by one.
@@ -36,36 +36,36 @@ const maxTries = 500
 // maskFor sees to it that the rules decide the masked event as they do the event itself: the same rules match and fail,
 // and ask for the same actions. Each datum by which that would be another is kept. It returns these, and the decisions on
 // the masked event.
-func (f *fromLog) maskFor(masking *rules.Masking, event any) (kept []*rules.Personal, decided []*engine.Decision, err error) {
+func (f *fromLog) maskFor(mask *masking.Masking, event any) (kept []*masking.Personal, decided []*engine.Decision, err error) {
 	_, original, err := f.decide(event)
 	if err != nil {
 		return nil, nil, err
 	}
 	try := func() bool {
-		_, decided, err = f.decide(masking.Mask(event))
+		_, decided, err = f.decide(mask.Mask(event))
 		return err == nil && course(decided) == course(original)
 	}
 	if try() {
 		return nil, decided, nil
 	}
-	var open []*rules.Personal
-	for _, datum := range masking.Data() {
+	var open []*masking.Personal
+	for _, datum := range mask.Data() {
 		if !datum.Kept() {
 			open = append(open, datum)
-			masking.Keep(datum, true)
+			mask.Keep(datum, true)
 		}
 	}
 	for i, datum := range open {
 		if i < maxTries {
-			masking.Keep(datum, false)
+			mask.Keep(datum, false)
 			if try() {
 				continue
 			}
-			masking.Keep(datum, true)
+			mask.Keep(datum, true)
 		}
 		kept = append(kept, datum)
 	}
-	_, decided, err = f.decide(masking.Mask(event))
+	_, decided, err = f.decide(mask.Mask(event))
 	return kept, decided, err
 }
 
@@ -85,12 +85,12 @@ func course(decisions []*engine.Decision) string {
 }
 
 // tell says what was masked and what was not, by where it stands: the data themselves are nobody's business.
-func (f *fromLog) tell(masking *rules.Masking, kept []*rules.Personal) {
+func (f *fromLog) tell(mask *masking.Masking, kept []*masking.Personal) {
 	if f.noMask {
 		return
 	}
 	var lines []string
-	for _, datum := range masking.Data() {
+	for _, datum := range mask.Data() {
 		line := fmt.Sprintf("%s at %s", datum.Kind, strings.Join(datum.Paths, ", "))
 		switch {
 		case slices.Contains(kept, datum):

@@ -1,6 +1,9 @@
-package rules
+// Package masking replaces the personal data of events by made-up data of the same shape, so that an event can be kept
+// as a test.
+package masking
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -46,9 +49,9 @@ const (
 	isSecret   = "a secret"
 )
 
-// NewMasking finds the personal data of an event as its source sent it, and of other values, such as what the event
+// New finds the personal data of an event as its source sent it, and of other values, such as what the event
 // asked for. All are as engine.DecodeJSON has them.
-func NewMasking(event any, others ...any) *Masking {
+func New(event any, others ...any) *Masking {
 	m := &Masking{byText: map[string]*Personal{}}
 	values := append([]any{event}, others...)
 	for _, value := range values {
@@ -129,7 +132,7 @@ func (s spot) ofMember() spot { s.isMember = true; return s }
 func (m *Masking) walk(value any, at spot, each func(text string, at spot)) {
 	switch v := value.(type) {
 	case map[string]any:
-		for _, name := range sortedNames(v) {
+		for _, name := range slices.Sorted(maps.Keys(v)) {
 			each(name, at.ofMember())
 			m.walk(v[name], at.below(v, name), each)
 		}
@@ -141,7 +144,8 @@ func (m *Masking) walk(value any, at spot, each func(text string, at spot)) {
 		each(v, at)
 	case nil, bool:
 	default:
-		each(textOf(value), at.ofNumber())
+		literal, _ := engine.Text(value) // a number
+		each(literal, at.ofNumber())
 	}
 }
 
@@ -198,7 +202,7 @@ func (m *Masking) mask(value any, at spot, replace func(text, with string) strin
 	case nil, bool:
 		return v
 	}
-	literal := textOf(value)
+	literal, _ := engine.Text(value) // a number
 	if p := m.byText[literal]; p != nil && !p.kept && at.ofNumber().kind(literal) != "" {
 		if masked, err := engine.DecodeJSON([]byte(p.Fake)); err == nil {
 			return masked

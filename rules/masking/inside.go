@@ -1,4 +1,4 @@
-package rules
+package masking
 
 import (
 	"regexp"

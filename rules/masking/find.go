@@ -1,6 +1,7 @@
-package rules
+package masking
 
 import (
+	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -192,7 +193,7 @@ func (s spot) ofPerson() bool {
 	switch kind := s.messageType(); {
 	case things[parent]:
 		return false
-	case slices.ContainsFunc(sortedNames(s.owner), func(name string) bool { return ofProducts[plainKeyName(name)] }):
+	case slices.ContainsFunc(slices.Collect(maps.Keys(s.owner)), func(name string) bool { return ofProducts[plainKeyName(name)] }):
 		return false
 	case parent == "properties" && (kind == engine.TypePage || kind == engine.TypeScreen):
 		return false
