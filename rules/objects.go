@@ -30,8 +30,16 @@ var messageTypes = []string{
 // Columns are the members of data, and of traits for a user, that are looked up by a literal name, at the first level,
 // anywhere in the rule. Those that omit leaves out are not used.
 func (s *Set) Objects() []engine.Object {
+	s.offered.Do(func() { s.objects = s.objectsUsed() })
+	return s.objects
+}
+
+func (s *Set) objectsUsed() []engine.Object {
 	objects := map[string]columns{}
 	for _, r := range s.rules {
+		if !r.couldBeForRows() {
+			continue
+		}
 		use := r.use()
 		for _, name := range r.records(use) {
 			note(objects, name, use.columns("data"))
@@ -67,6 +75,11 @@ func note(objects map[string]columns, name string, used columns) {
 	for column, typ := range used {
 		objects[name].add(column, typ)
 	}
+}
+
+// couldBeForRows is false for a rule that compares type with what no row has, as most do: then the rest need not be known.
+func (r *rule) couldBeForRows() bool {
+	return r.match.allows("type", engine.TypeRecord) || r.match.allows("type", engine.TypeIdentify)
 }
 
 // records are the names of the records that the rule is for.

@@ -9,6 +9,7 @@ package rules
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"switchyard/engine"
@@ -23,6 +24,9 @@ type Set struct {
 	// tree is where the rules look in an event, and matcher finds those that it could be for.
 	tree    *pathTree
 	matcher matcher
+	// objects are made when they are asked for first.
+	offered sync.Once
+	objects []engine.Object
 }
 
 func newSet(environment string, rules []*rule, book *pathBook) *Set {
