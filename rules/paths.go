@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -53,9 +54,8 @@ func (b *pathBook) path(root int, names ...string) *eventPath {
 func (b *pathBook) find(root int, names []string) *eventPath {
 	var key strings.Builder
 	key.WriteByte(byte(root))
-	for _, name := range names {
-		key.WriteByte(0)
-		key.WriteString(strings.ReplaceAll(name, "\x00", "\x00\x00"))
+	for _, name := range names { // quoted, for a name can hold anything
+		key.WriteString(strconv.Quote(name))
 	}
 	known := b.paths[key.String()]
 	if known == nil {
