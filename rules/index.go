@@ -384,6 +384,9 @@ const exactly = 1 << 53
 func (v *valueIndex) number(literal []byte, into []int32) []int32 {
 	number := floatOf(literal)
 	into = append(into, v.numbers[number]...)
+	if math.IsInf(number, 0) { // and perhaps too long to be compared
+		into = append(into, v.wantNumber...)
+	}
 	low, high := number, number
 	if math.Abs(number) >= exactly || math.IsInf(number, 0) {
 		low, high = math.Nextafter(number, math.Inf(-1)), math.Nextafter(number, math.Inf(1))

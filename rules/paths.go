@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -63,9 +64,8 @@ func (b *pathBook) path(root int, names ...string) *eventPath {
 func (b *pathBook) find(root int, names []string) *eventPath {
 	var key strings.Builder
 	key.WriteByte(byte(root))
-	for _, name := range names {
-		key.WriteByte(0)
-		key.WriteString(strings.ReplaceAll(name, "\x00", "\x00\x00"))
+	for _, name := range names { // quoted, for a name can hold anything
+		key.WriteString(strconv.Quote(name))
 	}
 	known := b.paths[key.String()]
 	if known == nil {

@@ -70,7 +70,7 @@ func (o opaque) ask(n *notes) answer {
 }
 
 func (o opaque) offers(want bool) []group {
-	if o.need == nil || !want {
+	if o.need == nil || !want || !o.need.isBelow() { // a text or time of the event is never missing
 		return nil
 	}
 	return []group{{{path: o.need, kind: isPresent}}}

@@ -41,7 +41,7 @@ func (presence) offers(at *eventPath, want bool) (group, bool) {
 	if !want {
 		return group{}, true
 	}
-	return group{{path: at, kind: isPresent}}, true
+	return group{{path: at, kind: isPresent}}, at.isBelow()
 }
 
 // truthOf is a value that is a condition by itself.
@@ -58,7 +58,7 @@ func (truthOf) of(v *value, _ *notes) answer {
 }
 
 func (truthOf) offers(at *eventPath, want bool) (group, bool) {
-	return group{{path: at, kind: isPresent}}, want
+	return group{{path: at, kind: isPresent}}, want && at.isBelow()
 }
 
 // equals is ==, or in with a list of literals.
@@ -102,7 +102,7 @@ func (q *equals) of(v *value, _ *notes) answer {
 		return answerOf(q.hasText(v.raw))
 	case isNumber:
 		for i := range q.numbers {
-			if q.numbers[i].compare(v.raw) == 0 {
+			if order, ok := q.numbers[i].compare(v.raw); ok && order == 0 {
 				return yes
 			}
 		}
@@ -164,15 +164,15 @@ func numeralOf(literal any) numeral {
 	return numeral{literal, f, exactly}
 }
 
-// compare is -1, 0 or 1 as a number of an event is below, equal to or above the literal.
-func (n *numeral) compare(raw []byte) int {
+// compare is -1, 0 or 1 as a number of an event is below, equal to or above the literal; ok is false for one that is too
+// long to be compared.
+func (n *numeral) compare(raw []byte) (order int, ok bool) {
 	if n.exactly {
 		if f, ok := smallOf(raw); ok {
-			return cmp.Compare(f, n.float)
+			return cmp.Compare(f, n.float), true
 		}
 	}
-	order, _ := compareNumbers(engine.NumberOf(raw), n.value) // both are numbers
-	return order
+	return compareNumbers(engine.NumberOf(raw), n.value)
 }
 
 // smallOf reads a checked number that a float64 holds as DecodeJSON would make it; ok is false for a larger one.
@@ -270,15 +270,18 @@ type ordering struct {
 }
 
 func (q *ordering) of(v *value, _ *notes) answer {
-	order := 0
+	order, comparable := 0, true
 	switch {
 	case v.kind == isNumber && q.number != nil:
-		order = q.number.compare(v.raw)
+		order, comparable = q.number.compare(v.raw)
 	case v.kind == '"' && q.text != nil:
 		order = strings.Compare(lent(v.raw), *q.text)
 	case v.kind == isTime && q.at != nil:
 		order = v.at.Compare(*q.at)
 	default:
+		return unsure
+	}
+	if !comparable {
 		return unsure
 	}
 	switch q.operator {
