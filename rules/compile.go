@@ -59,9 +59,10 @@ func (c *compilation) wrong(place document.Place, format string, args ...any) {
 	c.problems = append(c.problems, place.Problem(format, args...))
 }
 
-// file compiles the rules of one, unless it has not changed.
+// file compiles the rules of one, unless it has not changed. One that is wrong is not remembered, or the next Compiler
+// would take it for right.
 func (c *compilation) file(file *File) []*rule {
-	key := compiledFor{c.environment, file}
+	key, before := compiledFor{c.environment, file}, len(c.problems)
 	compiled := c.recall(key)
 	for i := range file.Rules {
 		c.key(file.Rules[i].Key)
@@ -72,7 +73,9 @@ func (c *compilation) file(file *File) []*rule {
 			compiled[i] = c.rule(&file.Rules[i])
 		}
 	}
-	c.compiled[key] = compiled
+	if len(c.problems) == before {
+		c.compiled[key] = compiled
+	}
 	return compiled
 }
 

@@ -367,10 +367,13 @@ func (v *valueIndex) list(list []byte, into []int32) []int32 {
 		return into
 	}
 	items := engine.WalkArray(list)
-	for {
+	for walked := 0; ; walked++ {
 		raw, ok := items.NextItem()
-		if !ok {
+		switch {
+		case !ok:
 			return into
+		case walked == probeSteps: // so many that the expression may raise an error
+			return append(into, v.wantList...)
 		}
 		if item := jsonValue(raw); item.kind == '"' {
 			into = append(into, v.items[string(item.raw)]...)

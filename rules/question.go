@@ -362,8 +362,11 @@ func (q *holding) among(list []byte, n *notes) answer {
 	items := engine.WalkArray(list)
 	for {
 		raw, ok := items.NextItem()
-		if !ok {
+		switch {
+		case !ok:
 			return no
+		case !n.spend(1): // the expression, too, takes a step for each item, and perhaps one too many
+			return unsure
 		}
 		n.item = jsonValue(raw)
 		if !n.item.missing() && q.item.of(&n.item, n) == yes {

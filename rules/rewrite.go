@@ -177,7 +177,7 @@ func (r *rewrite) binary(node *ast.Node, n *ast.BinaryNode) {
 // test is metered, unless it costs no more than a literal is long.
 func (r *rewrite) test(node *ast.Node, sign string, left, right ast.Node) {
 	switch sign {
-	case "contains", "endsWith", "matches":
+	case "contains", "matches":
 	default:
 		if isScalar(left) && sign != "in" || isScalar(right) {
 			r.call(node, sign, left, right)

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/json"
+	"strings"
 
 	"switchyard/engine"
 )
@@ -72,7 +73,7 @@ func (r *rule) action(s *scope, i int) (*engine.Action, error) {
 	one := &r.actions[i]
 	resolved := &engine.Action{
 		Environment: s.event.Environment, EventID: s.event.ID, Rule: r.key, Index: i, Kind: one.kind,
-		Lane: s.event.Lane(), UserID: s.event.UserID, Parameters: one.parameters, Status: engine.StatusWaiting,
+		Lane: s.event.Lane(), UserID: strings.Clone(s.event.UserID), Parameters: one.parameters, Status: engine.StatusWaiting,
 	}
 	reason, err := one.resolve(s, resolved)
 	if err != nil {

@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 	"unsafe"
@@ -130,7 +131,7 @@ func (s *scope) load(names nameSet) error {
 func (s *scope) value(name *eventName) (any, error) {
 	switch {
 	case name.text != nil:
-		return name.text(s.event), nil
+		return strings.Clone(name.text(s.event)), nil // what is decided must not share the event's memory, which may be lent
 	case name.time != nil:
 		return name.time(s.event).UTC(), nil // what their parts are depends on no machine
 	}
