@@ -285,6 +285,33 @@ func asValue(t *testing.T, source string) any {
 	return value
 }
 
+// checkMistakes makes every mistake of the guide's table of them.
+func checkMistakes(t *testing.T, guide string) {
+	_, table, ok := strings.Cut(guide, "| written | told |\n|---|---|\n")
+	if !ok {
+		t.Error("the README shows no mistakes")
+	}
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, row := range strings.Split(table, "\n") {
+		cells := strings.Split(row, "`")
+		if len(cells) != 5 {
+			t.Fatalf("the README's row %s", row)
+		}
+		match, trigger := "match: type == \"track\"", "workflow: w\n          "+cells[1]
+		if strings.HasPrefix(cells[1], "match:") {
+			match, trigger = cells[1], "workflow: w"
+		}
+		if !strings.HasPrefix(cells[1], "recipients:") {
+			trigger += "\n          recipients: user_id"
+		}
+		source := "rules:\n  - key: a\n    " + match + "\n    actions:\n      - trigger:\n          " + trigger + "\n"
+		told, _, _ := strings.Cut(compileError(t, source), "\n")
+		if !strings.HasSuffix(told, ": "+cells[3]) {
+			t.Errorf("the README says of %s\n%s\nbut it is\n%s", cells[1], cells[3], told)
+		}
+	}
+}
+
 // The expressions and the problem that README.md shows are what the code does.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
@@ -311,6 +338,7 @@ func TestReadme(t *testing.T) {
 	if problem == "" {
 		t.Error("the README shows no problem")
 	}
+	checkMistakes(t, string(readme))
 	for _, row := range strings.Split(string(readme), "\n") {
 		source, want, ok := strings.Cut(row, "` → `")
 		if !ok {
