@@ -207,6 +207,9 @@ func TestErrors(t *testing.T) {
 		`name == "a" || "b"`:              `1:21: || can not be used on a boolean and a string; each side needs a comparison of its own, or write name in ["a", "b"]`,
 		`timestamp > "2024-01-01"`:        `1:19: > can not be used on a time and a string; date("2024-05-06") makes a time of a text`,
 		`name == "a`:                      "1:19: a text is not closed: a quote is missing",
+		`name == “a”`:                     `1:17: unexpected “; the quotes of a text are straight: "`,
+		`name in ("a", "b")`:              `1:21: unexpected ","; a list stands in [ ]`,
+		`name.startswith > 3`:             `1:14: a string has no field startswith; write: text startsWith "part"`,
 		`sam@example.com`:                 `1:12: unexpected "@"; a text needs quotes, inside those of YAML`,
 		`data.x)`:                         `1:15: unexpected ")"`,
 		`user_id > 5`:                     "1:17: > can not be used on a string and a number; string(…) makes a text of a number, int(…) or float(…) a number of a text",
@@ -214,7 +217,7 @@ func TestErrors(t *testing.T) {
 		`map(data, #)`:                    "1:13: builtin map takes only array (got object)",
 		`pick()`:                          "1:9: not enough arguments to call pick",
 		`len(1, 2)`:                       "1:9: too many arguments to call len",
-		`name.first`:                      "1:14: type string has no field first",
+		`name.first`:                      "1:14: a string has no field first; did you mean first(…)?",
 		`let name = 1; name`:              "1:13: cannot redeclare name",
 		`data.id == 99999999999999999999`: "1:20: the number 99999999999999999999 is too large",
 

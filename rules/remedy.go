@@ -19,7 +19,7 @@ const between = `it stands between two texts, as in name startsWith "a"`
 
 // meant is what to write instead of a token that stands where none can.
 var meant = map[string]string{
-	"=": "use == to compare", "=~": "use matches to fit a pattern", "<>": "use != to compare", "is": "use == to compare",
+	",": "a list stands in [ ]", "=": "use == to compare", "=~": "use matches to fit a pattern", "<>": "use != to compare", "is": "use == to compare",
 	"AND": "write and in small letters", "OR": "write or in small letters", "NOT": "write not in small letters", "IN": "write in in small letters",
 	"like": "use contains, startsWith, endsWith or matches", "LIKE": "use contains, startsWith, endsWith or matches",
 	"then": "write condition ? one : another", "startsWith": between, "endsWith": between, "contains": between, "matches": between,
@@ -72,7 +72,7 @@ func endsEarly(source string) string {
 
 var (
 	mismatched = regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (.+) and (.+)\)$`)
-	noMethod   = regexp.MustCompile(`^type (.+) has no method (\w+)$`)
+	noMethod   = regexp.MustCompile(`^type (.+) has no (method|field) (\w+)$`)
 	noToken    = regexp.MustCompile(`^unrecognized character: U\+\w+ '(.)'$`)
 )
 
@@ -82,9 +82,11 @@ func typeRemedy(message string) string {
 		return fmt.Sprintf("%s can not be used on %s and %s%s", parts[1], ofType(parts[2]), ofType(parts[3]), mismatchRemedy(parts[1], parts[2], parts[3]))
 	}
 	if parts := noMethod.FindStringSubmatch(message); parts != nil {
-		return fmt.Sprintf("%s has no method %s%s", ofType(parts[1]), parts[2], methodRemedy(parts[2]))
+		return fmt.Sprintf("%s has no %s %s%s", ofType(parts[1]), parts[2], parts[3], methodRemedy(parts[3]))
 	}
-	if parts := noToken.FindStringSubmatch(message); parts != nil {
+	if parts := noToken.FindStringSubmatch(message); parts != nil && strings.Contains("“”„‘’", parts[1]) {
+		return fmt.Sprintf("unexpected %s; the quotes of a text are straight: \"", parts[1])
+	} else if parts != nil {
 		return fmt.Sprintf("unexpected %q; a text needs quotes, inside those of YAML", parts[1])
 	}
 	if message == "literal not terminated" {
@@ -115,8 +117,8 @@ func mismatchRemedy(operator, left, right string) string {
 }
 
 func methodRemedy(name string) string {
-	if meant[name] == between {
-		return fmt.Sprintf("; write: text %s \"part\"", name)
+	if test, ok := document.Nearest(name, []string{"startsWith", "endsWith", "contains", "matches"}); ok {
+		return fmt.Sprintf("; write: text %s \"part\"", test)
 	}
 	if nearest, ok := document.Nearest(name, slices.Sorted(maps.Keys(functions))); ok {
 		return fmt.Sprintf("; did you mean %s(…)?", nearest)

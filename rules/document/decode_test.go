@@ -166,7 +166,7 @@ func TestDecodeProblems(t *testing.T) {
 		"listen: &a [*a]":         {"1:9: a string was expected, not a list"},
 		"event: *x":               {"1:8: no anchor &x stands above this alias"},
 		"a: 1\n---\nb: 2":         {"2:1: a second YAML document starts here; a file holds one"},
-		"a: 1\nb: [1,\nc: 2\n":    {"2:1: this is not YAML: did not find expected ',' or ']'"},
+		"a: 1\nb: [1,\nc: 2\n":    {"2:1: this is not YAML: did not find expected ',' or ']' (inside { } and [ ] a text with a comma, a bracket or a quote needs quotes around all of it)"},
 		"a: b: c":                 {`1:1: this is not YAML: mapping values are not allowed in this context (a text that holds ": " needs quotes)`},
 		"a: \xff":                 {"1:4: the file is not UTF-8 text"},
 	}
