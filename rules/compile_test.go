@@ -312,6 +312,30 @@ func checkMistakes(t *testing.T, guide string) {
 	}
 }
 
+// checkLookups holds what the guide says to be looked up, and to be evaluated, against what is.
+func checkLookups(t *testing.T, guide string) {
+	_, section, _ := strings.Cut(guide, "\n## What makes a rule cheap\n")
+	_, table, _ := strings.Cut(section, "| these are looked up |")
+	table, rest, _ := strings.Cut(table, "\n\n")
+	lookedUp, evaluated, _ := strings.Cut(rest, "- Evaluated is")
+	evaluated, _, _ = strings.Cut(evaluated, "\n\n")
+	lookedUp, _, _ = strings.Cut(lookedUp, "\n- Brackets")
+	comparison := regexp.MustCompile("`([^`&]* (?:==|!=|in|<|>=|startsWith) [^`&]*)`")
+	for want, text := range map[bool]string{true: table + lookedUp, false: evaluated} {
+		examples := comparison.FindAllStringSubmatch(text, -1)
+		for _, example := range examples {
+			match := example[1]
+			share := compileText(t, "rules:\n  - key: a\n    match: |\n      "+match+"\n    actions: [{identify: {user_id: user_id}}]\n").Shares()[0]
+			if is := share.Probed == share.Clauses; is != want {
+				t.Errorf("the README says of %s that it is looked up: %t, but it is %t", match, want, is)
+			}
+		}
+		if len(examples) < 3 {
+			t.Errorf("the README shows only %v", examples)
+		}
+	}
+}
+
 // The expressions and the problem that README.md shows are what the code does.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
@@ -339,6 +363,7 @@ func TestReadme(t *testing.T) {
 		t.Error("the README shows no problem")
 	}
 	checkMistakes(t, string(readme))
+	checkLookups(t, string(readme))
 	for _, row := range strings.Split(string(readme), "\n") {
 		source, want, ok := strings.Cut(row, "` → `")
 		if !ok {
