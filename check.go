@@ -51,6 +51,8 @@ func check(args []string, stdout, stderr io.Writer) error {
 	if failed != nil {
 		return failed
 	}
+	warnings = appendNew(warnings, p.strays())
+	_ = warnings.Err() // which sorts
 	if c.asJSON {
 		problems, bad := problemsOf(err), err != nil || c.strict && len(warnings) > 0
 		found := map[string]any{"ok": !bad, "problems": problems, "warnings": append(document.Problems{}, warnings...)}
@@ -78,7 +80,7 @@ func (c *checking) report(problems, warnings document.Problems, stdout, stderr i
 		}
 	}
 	if len(problems)+len(warnings) > 0 {
-		fmt.Fprintf(stderr, "%d problem(s), %d warning(s)\n", len(problems), len(warnings))
+		fmt.Fprintf(stderr, "%s, %s\n", counted(len(problems), "problem"), counted(len(warnings), "warning"))
 	}
 	if len(problems) > 0 || c.strict && len(warnings) > 0 {
 		return errFound
@@ -94,7 +96,7 @@ const mostRules = 30
 func (c *checking) summarize(p *plan, stdout io.Writer) {
 	for _, e := range p.environments {
 		shares := p.sets[e.key].Shares()
-		fmt.Fprintf(stdout, "%s: %d connection(s), %d rule(s): good\n", e.key, len(e.connections), len(shares))
+		fmt.Fprintf(stdout, "%s: %s, %s: good\n", e.key, counted(len(e.connections), "connection"), counted(len(shares), "rule"))
 		all := c.rules || len(shares) <= mostRules
 		table, told, unindexed := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0), 0, 0
 		for _, share := range shares {
@@ -108,14 +110,38 @@ func (c *checking) summarize(p *plan, stdout io.Writer) {
 		}
 		_ = table.Flush() // stdout has no other way to complain either
 		if !all {
-			fmt.Fprintf(stdout, "  %d rule(s) are found by the index, %d are looked at on every event; --rules tells of all\n", len(shares)-unindexed, unindexed)
+			fmt.Fprintf(stdout, "  %s found by the index, %d looked at on every event; --rules tells of all\n", counted(len(shares)-unindexed, "rule"), unindexed)
 		}
 	}
 }
 
+// counted is a number of things in words.
+func counted(number int, thing string) string {
+	if number == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", number, thing)
+}
+
+// strays are warnings of what rules ask for that no event of the configuration has.
+func (p *plan) strays() (warnings document.Problems) {
+	var sources []string
+	if p.config != nil {
+		for _, source := range p.config.Sources {
+			sources = append(sources, source.Key)
+		}
+	}
+	for _, e := range p.environments {
+		if set := p.sets[e.key]; set != nil {
+			warnings = appendNew(warnings, set.Strays(sources))
+		}
+	}
+	return warnings
+}
+
 // howFound says how a rule is found, and how much of it is evaluated then.
 func howFound(s rules.Share) string {
-	how := "looked at on every event, for nothing of its match can be looked up"
+	how := "looked at on every event, for no clause says which value it must have"
 	if s.Indexed() {
 		how = "found by " + s.Under
 	}

@@ -29,7 +29,7 @@ func TestCommandLine(t *testing.T) {
 		{args: []string{"check", "-h"}, code: exitGood, stderr: "Usage: switchyard check"},
 		{args: []string{"check", "--nonsense"}, code: exitUsage, stderr: "nonsense"},
 		{args: []string{"check", "-c", "no-such-file.yaml"}, code: exitProblems, stderr: "no-such-file.yaml"},
-		{args: []string{"check", "-c", "examples/quickstart/switchyard.yaml"}, code: exitGood, stdout: "development: 10 connection(s), 5 rule(s): good"},
+		{args: []string{"check", "-c", "examples/quickstart/switchyard.yaml"}, code: exitGood, stdout: "development: 10 connections, 5 rules: good"},
 		{args: []string{"check", "--json", "-c", "examples/quickstart/switchyard.yaml"}, code: exitGood, stdout: `"ok": true`},
 		{args: []string{"test", "-h"}, code: exitGood, stderr: "Usage: switchyard test [-c FILE]"},
 		{args: []string{"test", "--nonsense"}, code: exitUsage, stderr: "nonsense"},
@@ -115,9 +115,9 @@ func TestCheckSaysHowRulesAreFound(t *testing.T) {
 		}
 		return stdout.String()
 	}
-	few := `3 rule(s): good
+	few := `3 rules: good
   quick  found by name: "a"; clauses: 1 looked up, 1 evaluated
-  slow   looked at on every event, for nothing of its match can be looked up; clauses: 0 looked up, 1 evaluated
+  slow   looked at on every event, for no clause says which value it must have; clauses: 0 looked up, 1 evaluated
   all    takes every event
 `
 	if got := checked(); !strings.HasSuffix(got, few) {
@@ -129,7 +129,7 @@ func TestCheckSaysHowRulesAreFound(t *testing.T) {
 		fmt.Fprintf(&more, "  - {key: r%d, match: name == \"n%d\", actions: [{identify: {user_id: user_id}}]}\n", n, n)
 	}
 	i.write("more.yaml", more.String())
-	many := "  all   takes every event\n  101 rule(s) are found by the index, 2 are looked at on every event; --rules tells of all\n"
+	many := "  all   takes every event\n  101 rules found by the index, 2 looked at on every event; --rules tells of all\n"
 	if got := checked(); !strings.HasSuffix(got, many) || strings.Contains(got, "quick") {
 		t.Errorf("got %s", got)
 	}
@@ -138,6 +138,28 @@ func TestCheckSaysHowRulesAreFound(t *testing.T) {
 	}
 	if got := checked("--json"); !strings.Contains(got, `"found_by": "name: \"a\"",`) {
 		t.Errorf("got %s", got)
+	}
+}
+
+// A type that no event has, and a source that there is not, are most likely misspelt.
+func TestCheckWarnsOfStrays(t *testing.T) {
+	i := &instance{t: t, dir: t.TempDir()}
+	i.write("switchyard.yaml", sound+"    rules: [rules.yaml]\n")
+	i.write("rules.yaml", `rules:
+  - {key: one, match: type == "trak", actions: [{identify: {user_id: user_id}}]}
+  - {key: two, match: 'source in ["web", "wbe"] && type != "trak"', actions: [{identify: {user_id: user_id}}]}
+`)
+	want := i.dir + `/rules.yaml:2:31: warning: type is never "trak"; did you mean "track"?
+    2 |   - {key: one, match: type == "trak", actions: [{identify: {user_id: user_id}}]}
+      |                               ^
+` + i.dir + `/rules.yaml:3:42: warning: source is never "wbe"; did you mean "web"?
+`
+	var stdout, stderr bytes.Buffer
+	if code := run([]string{"check", "-c", i.dir + "/switchyard.yaml"}, &stdout, &stderr); code != exitGood || !strings.HasPrefix(stdout.String(), want) || stderr.String() != "0 problems, 2 warnings\n" {
+		t.Errorf("exit %d\n%s%s", code, &stdout, &stderr)
+	}
+	if code := run([]string{"check", "--strict", "-c", i.dir + "/switchyard.yaml"}, &stdout, &stderr); code != exitProblems {
+		t.Errorf("exit %d", code)
 	}
 }
 
@@ -226,4 +248,24 @@ func fromYAML(t *testing.T, text string) any {
 		t.Fatal(err)
 	}
 	return plain
+}
+
+// The guide's own example of what makes a rule cheap.
+func TestTheRulesGuidesCheapRules(t *testing.T) {
+	guide, err := os.ReadFile("rules/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(guide), "\n## What makes a rule cheap\n")
+	_, written, _ := strings.Cut(section, "```yaml cheap\n")
+	written, _, _ = strings.Cut(written, "```")
+	_, shown, _ := strings.Cut(section, "```console cheap\n")
+	shown, _, _ = strings.Cut(shown, "```")
+	i := &instance{t: t, dir: t.TempDir()}
+	i.write("switchyard.yaml", strings.Replace(sound, "key: test", "key: production", 1)+"    rules: [rules.yaml]\n")
+	i.write("rules.yaml", written)
+	var stdout, stderr bytes.Buffer
+	if code := run([]string{"check", "-c", i.dir + "/switchyard.yaml"}, &stdout, &stderr); code != exitGood || stdout.String() != shown {
+		t.Errorf("exit %d %s\nthe guide shows\n%s\nbut the command prints\n%s", code, &stderr, shown, &stdout)
+	}
 }

@@ -149,9 +149,9 @@ func printExplainedJSON(stdout io.Writer, explained []*httpapi.Explained) error 
 
 // Explain implements httpapi.Explainer with the live plan.
 func (s *server) Explain(environment, source string, event json.RawMessage, limit int) (*httpapi.Explained, error) {
-	p := s.plan.Load()
+	p, live := s.plan.Load(), s.book.Preview(environment)
 	connection := p.connection(environment, source)
-	if connection == nil {
+	if connection == nil || live == nil {
 		return nil, engine.ErrNotFound // reloaded meanwhile
 	}
 	events, err := connection.preview(event)
@@ -161,7 +161,7 @@ func (s *server) Explain(environment, source string, event json.RawMessage, limi
 	if len(events) != 1 {
 		return nil, &engine.BadRequest{Code: "not_one_event", Message: fmt.Sprintf("one event is explained at a time; in this there are %d", len(events))}
 	}
-	return p.explainOne(events[0], limit), nil
+	return p.explainOne(events[0], live, limit), nil
 }
 
 // explain says of every event that the connection makes of a file why the rules match it or not.
@@ -175,7 +175,7 @@ func (p *plan) explain(connection *plannedConnection, file []byte, most int) ([]
 	}
 	explained := make([]*httpapi.Explained, len(events))
 	for i, event := range events {
-		explained[i] = p.explainOne(event, most)
+		explained[i] = p.explainOne(event, p.sets[event.Environment], most)
 	}
 	return explained, nil
 }
@@ -202,9 +202,14 @@ func (c *plannedConnection) preview(event []byte) ([]*engine.Event, error) {
 	return batch.Events, nil
 }
 
+// explainable are rules that are asked about an event that did not come: those of a configuration, or a server's.
+type explainable interface {
+	engine.Decider
+	Explain(event *engine.Event, most int) *rules.Report
+}
+
 // explainOne says why the rules of the event's environment match it or not. Those of an invalid event are not asked.
-func (p *plan) explainOne(event *engine.Event, most int) *httpapi.Explained {
-	set := p.sets[event.Environment]
+func (p *plan) explainOne(event *engine.Event, set explainable, most int) *httpapi.Explained {
 	identifies := func(environment, source string) bool { return p.connection(environment, source).IdentifyUsers }
 	decision := engine.Pipeline(engine.IdentifySwitch(identifies), set).Decide(event)
 	explained := &httpapi.Explained{Event: event, Outcome: decision.Outcome, Reason: decision.Reason, Rules: []httpapi.ExplainedRule{}}
@@ -234,7 +239,7 @@ func views[T, V any](all []T, view func(*T) V) []V {
 func explainedRule(e *rules.Explanation) httpapi.ExplainedRule {
 	rule := httpapi.ExplainedRule{
 		Key: e.Key, Name: e.Name, File: e.File, Line: e.Line, Result: string(e.Fate), Error: e.Error, Pruned: e.Pruned,
-		Nearest: e.Nearest, Hints: append([]string{}, e.Hints...), Clauses: views(e.Clauses, explainedClause), MoreClauses: e.More,
+		Quarantined: httpapi.ViewQuarantine(e.Quarantined), Nearest: e.Nearest, Hints: append([]string{}, e.Hints...), Clauses: views(e.Clauses, explainedClause), MoreClauses: e.More,
 		Failing: e.Misses, Transforms: views(e.Transforms, explainedValue),
 		Actions: views(e.Actions, func(action **engine.Action) httpapi.ExplainedAction { return httpapi.ExplainAction(*action) }),
 	}

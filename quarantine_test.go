@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -64,7 +65,7 @@ func TestQuarantine(t *testing.T) {
 			if q := i.rule("endless").Quarantined; q == nil || q.Reason != "budget" || q.At == "" || !strings.Contains(q.LastError, "rules.yaml:4:") {
 				t.Fatalf("%+v", i.rule("endless"))
 			}
-			if matched, errors := decided(); matched != "steady" || !strings.Contains(errors, "bring it back with: switchyard release endless") {
+			if matched, errors := decided(); matched != "steady" || !strings.Contains(errors, "bring it back with: switchyard release --server URL --env test endless") {
 				t.Fatalf("in quarantine: %q %q", matched, errors)
 			}
 		}
@@ -74,6 +75,10 @@ func TestQuarantine(t *testing.T) {
 		}
 		if r := i.rule("steady"); r.Evaluations != 6 || r.Errors != 0 || r.Quarantined != nil {
 			t.Errorf("%+v", r)
+		}
+		asked := i.do(http.MethodPost, i.admin+testEnvironment+"/explain", `{"source":"web","event":{"type":"track","event":"e","userId":"u"}}`)
+		if !strings.Contains(asked.Body, `"quarantined":{"reason":"budget",`) || !strings.Contains(asked.Body, `"matched":1,"failed":1,`) {
+			t.Errorf("the explanation does not tell of it: %s", asked.Body)
 		}
 		for _, line := range []string{
 			`switchyard_rule_quarantined{environment="test",reason="budget",rule="endless"} 1`,

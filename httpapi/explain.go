@@ -42,6 +42,8 @@ type ExplainedRule struct {
 	// Result is matched, failed (Error says of what) or missed.
 	Result string `json:"result"`
 	Error  string `json:"error,omitempty"`
+	// Quarantined is why the rule is not evaluated on the events that come, and then fails on those that it would be.
+	Quarantined *QuarantineView `json:"quarantined,omitempty"`
 	// Pruned is the key by which the index left the rule out; "" when it was looked at.
 	Pruned string `json:"pruned,omitempty"`
 	// Nearest marks the missed rules that lack the least.

@@ -211,27 +211,29 @@ type ruleView struct {
 	LastError   string          `json:"last_error"`
 	LastErrorAt stamp           `json:"last_error_at"`
 	LastMatchAt stamp           `json:"last_match_at"`
-	Quarantined *quarantineView `json:"quarantined,omitempty"`
+	Quarantined *QuarantineView `json:"quarantined,omitempty"`
 }
 
-type quarantineView struct {
+// QuarantineView is why a rule is not evaluated.
+type QuarantineView struct {
 	Reason    string `json:"reason"`
 	At        stamp  `json:"at"`
 	LastError string `json:"last_error"`
 }
 
-func viewQuarantine(q *engine.Quarantine) *quarantineView {
+// ViewQuarantine is a quarantine as the API has it; nil for none.
+func ViewQuarantine(q *engine.Quarantine) *QuarantineView {
 	if q == nil {
 		return nil
 	}
-	return &quarantineView{q.Reason, stamp(q.At), q.LastError}
+	return &QuarantineView{q.Reason, stamp(q.At), q.LastError}
 }
 
 func viewRule(rule engine.RuleInfo) ruleView {
 	return ruleView{
 		Key: rule.Key, Name: rule.Name, Match: rule.Match, Transform: jsonOr(rule.Transform, "null"),
 		Actions: jsonOr(rule.Actions, "[]"), File: rule.File, Line: rule.Line, Indexed: rule.Indexed,
-		Version: rule.Version, Cost: rule.Cost, Quarantined: viewQuarantine(rule.Quarantined),
+		Version: rule.Version, Cost: rule.Cost, Quarantined: ViewQuarantine(rule.Quarantined),
 		Survivors: rule.Stats.Survivors, Evaluations: rule.Stats.Evaluations, Seconds: rule.Stats.Spent.Seconds(),
 		Matches: rule.Stats.Matches, Errors: rule.Stats.Errors,
 		LastError: rule.Stats.LastError, LastErrorAt: stamp(rule.Stats.LastErrorAt), LastMatchAt: stamp(rule.Stats.LastMatchAt),

@@ -99,6 +99,42 @@ func (b *Book) Decide(event *engine.Event) *engine.Decision {
 	return page.set.decide(event, page)
 }
 
+// Preview is the live rules of an environment as they are now, quarantines and all, to be asked about events that did not
+// come: nothing that it does is counted.
+type Preview struct{ page *page }
+
+// Preview is nil for an environment that has no rules.
+func (b *Book) Preview(environment string) *Preview {
+	live := b.pages()[environment]
+	if live == nil {
+		return nil
+	}
+	aside := &page{set: live.set, rules: make([]*watched, len(live.rules))}
+	for i, r := range live.rules {
+		aside.rules[i] = &watched{watch: &watch{}, counter: new(counter), info: r.info}
+		aside.rules[i].held.Store(r.held.Load())
+	}
+	return &Preview{aside}
+}
+
+// Decide is what the book would decide.
+func (p *Preview) Decide(event *engine.Event) *engine.Decision {
+	return p.page.set.decide(event, p.page)
+}
+
+// Explain is Set.Explain, and says of a rule that it is in quarantine.
+func (p *Preview) Explain(event *engine.Event, most int) *Report {
+	return p.page.set.explain(event, most, p.page)
+}
+
+// heldAt is the quarantine of a rule by its number; nil for none.
+func (p *page) heldAt(number int) *held {
+	if p == nil {
+		return nil
+	}
+	return p.rules[number].held.Load()
+}
+
 // Rules are the live rules of an environment, in their order.
 func (b *Book) Rules(environment string) []engine.RuleInfo {
 	page := b.pages()[environment]

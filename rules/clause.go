@@ -159,8 +159,28 @@ func literalsOf(node ast.Node) (values []any, ok bool) {
 	if _, isNil := node.(*ast.NilNode); isNil {
 		return []any{nil}, true
 	}
+	if numbers := numbersOf(node); numbers != nil {
+		return numbers, true
+	}
 	value, ok := literalOf(node)
 	return []any{value}, ok
+}
+
+// numbersOf are the numbers of a range of literals, such as 1..3; nil for one of many.
+func numbersOf(node ast.Node) (numbers []any) {
+	n, ok := node.(*ast.BinaryNode)
+	if !ok || n.Operator != ".." {
+		return nil
+	}
+	from, isFrom := n.Left.(*ast.IntegerNode)
+	to, isTo := n.Right.(*ast.IntegerNode)
+	if !isFrom || !isTo || to.Value-from.Value >= maxClauses {
+		return nil
+	}
+	for number := from.Value; number <= to.Value; number++ {
+		numbers = append(numbers, number)
+	}
+	return numbers
 }
 
 // pathsIn are the values of the event that an expression mentions, the first few.
@@ -290,8 +310,7 @@ func (w *clauseWork) clause(seen *part, trees []*part, level int) Clause {
 		c.Verdict = False
 	}
 	if seen.comparison != nil {
-		from, to := w.spans.of(seen.comparison.literal)
-		c.Wanted = oneLine(w.spans.text.Value[from:to], maxShown)
+		c.Wanted = w.written(seen.comparison.literal)
 	}
 	if c.Verdict != True && len(c.Operands) > 0 {
 		c.Hint = w.hint(seen, c.Operands[0].Text, values)
@@ -311,15 +330,39 @@ func (w *clauseWork) operands(c *Clause, seen, compiled *part) (values []any, mi
 			continue
 		}
 		value, err := w.run(compiled.operands[i])
-		if err != nil {
-			continue // the clause has the same error
+		if err != nil { // the clause has the same error, and what it was made of tells more
+			w.ingredients(c, operand)
+			continue
 		}
 		values[i] = value
 		missing = missing || isNil(value)
-		from, to := w.spans.of(operand)
-		c.Operands = append(c.Operands, operandOf(oneLine(w.spans.text.Value[from:to], maxShown), value))
+		w.show(c, operand, value)
 	}
 	return values, missing
+}
+
+// ingredients shows the values of the event that an operand mentions.
+func (w *clauseWork) ingredients(c *Clause, operand ast.Node) {
+	for _, node := range pathsIn(operand) {
+		if path := newPathBook().pathOf(node); path != nil {
+			if value, err := w.valueOf(path); err == nil {
+				w.show(c, node, value)
+			}
+		}
+	}
+}
+
+// show adds a value to those that a clause looked at, once.
+func (w *clauseWork) show(c *Clause, node ast.Node, value any) {
+	if one := operandOf(w.written(node), value); !slices.Contains(c.Operands, one) {
+		c.Operands = append(c.Operands, one)
+	}
+}
+
+// written is a node as it stands in the match.
+func (w *clauseWork) written(node ast.Node) string {
+	from, to := w.spans.of(node)
+	return oneLine(w.spans.text.Value[from:to], maxShown)
 }
 
 // run is the value of a node, which is changed.

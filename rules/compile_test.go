@@ -77,7 +77,7 @@ rules:
       && data.x in 5
     actions: [{identify: {user_id: user_id}}]
 `, `
-rules/a.yaml:6:17: invalid operation: in (mismatched types any value and number)
+rules/a.yaml:6:17: in can not be used on any value and a number
     6 |       && data.x in 5
       |                 ^`},
 		"comment": {`
@@ -122,7 +122,7 @@ rules/a.yaml:5:38: "x-y" can not be a name in expressions
 rules/a.yaml:5:54: unknown name usr_id; did you mean user_id?
     5 |     transform: {data: '1', len: '2', x-y: '3', good: usr_id, uses: good + bad}
       |                                                      ^
-rules/a.yaml:5:75: unknown name bad
+rules/a.yaml:5:75: unknown name bad; a text needs quotes: "bad"
     5 |     transform: {data: '1', len: '2', x-y: '3', good: usr_id, uses: good + bad}
       |                                                                           ^
 rules/a.yaml:6:15: an action is an identify or a trigger; this is neither
@@ -134,7 +134,7 @@ rules/a.yaml:6:19: an action is an identify or a trigger, not both; write two
 rules/a.yaml:8:12: a condition must be true or false, not a string
     8 |     match: user_id
       |            ^
-rules/a.yaml:9:36: unknown name uses
+rules/a.yaml:9:36: unknown name uses; a text needs quotes: "uses"
     9 |     actions: [{identify: {user_id: uses}}]
       |                                    ^
 rules/a.yaml:10:10: the key b is taken in this environment, at rules/a.yaml:7
@@ -143,7 +143,7 @@ rules/a.yaml:10:10: the key b is taken in this environment, at rules/a.yaml:7
 rules/a.yaml:12:10: the key identify_users is the name of a connection's own switch; choose another
    12 |   - key: identify_users
       |          ^
-rules/a.yaml:14:51: unknown name x
+rules/a.yaml:14:51: unknown name x; a text needs quotes: "x"
    14 |     actions: [{trigger: {workflow: w, recipients: x}}]
       |                                                   ^`},
 		"written wrongly": {`
@@ -169,6 +169,20 @@ rules/a.yaml:7:25: "recipients" is required
 rules/a.yaml:7:39: unknown key "recipient"; did you mean "recipients"?
     7 |     actions: [{trigger: {workflow: w, recipient: x}}]
       |                                       ^`},
+		"not indented": {`
+rules:
+  - key: a
+    actions:
+      - trigger:
+        workflow: w
+        recipients: user_id
+`, `
+rules/a.yaml:6:9: unknown key "workflow"; it stands below "trigger": indent it further
+    6 |         workflow: w
+      |         ^
+rules/a.yaml:7:9: unknown key "recipients"; it stands below "trigger": indent it further
+    7 |         recipients: user_id
+      |         ^`},
 	}
 	for name, test := range tests {
 		if got := compileError(t, test.source); got != strings.TrimPrefix(test.want, "\n") {
@@ -271,6 +285,57 @@ func asValue(t *testing.T, source string) any {
 	return value
 }
 
+// checkMistakes makes every mistake of the guide's table of them.
+func checkMistakes(t *testing.T, guide string) {
+	_, table, ok := strings.Cut(guide, "| written | told |\n|---|---|\n")
+	if !ok {
+		t.Error("the README shows no mistakes")
+	}
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, row := range strings.Split(table, "\n") {
+		cells := strings.Split(row, "`")
+		if len(cells) != 5 {
+			t.Fatalf("the README's row %s", row)
+		}
+		match, trigger := "match: type == \"track\"", "workflow: w\n          "+cells[1]
+		if strings.HasPrefix(cells[1], "match:") {
+			match, trigger = cells[1], "workflow: w"
+		}
+		if !strings.HasPrefix(cells[1], "recipients:") {
+			trigger += "\n          recipients: user_id"
+		}
+		source := "rules:\n  - key: a\n    " + match + "\n    actions:\n      - trigger:\n          " + trigger + "\n"
+		told, _, _ := strings.Cut(compileError(t, source), "\n")
+		if !strings.HasSuffix(told, ": "+cells[3]) {
+			t.Errorf("the README says of %s\n%s\nbut it is\n%s", cells[1], cells[3], told)
+		}
+	}
+}
+
+// checkLookups holds what the guide says to be looked up, and to be evaluated, against what is.
+func checkLookups(t *testing.T, guide string) {
+	_, section, _ := strings.Cut(guide, "\n## What makes a rule cheap\n")
+	_, table, _ := strings.Cut(section, "| these are looked up |")
+	table, rest, _ := strings.Cut(table, "\n\n")
+	lookedUp, evaluated, _ := strings.Cut(rest, "- Evaluated is")
+	evaluated, _, _ = strings.Cut(evaluated, "\n\n")
+	lookedUp, _, _ = strings.Cut(lookedUp, "\n- Brackets")
+	comparison := regexp.MustCompile("`([^`&]* (?:==|!=|in|<|>=|startsWith) [^`&]*)`")
+	for want, text := range map[bool]string{true: table + lookedUp, false: evaluated} {
+		examples := comparison.FindAllStringSubmatch(text, -1)
+		for _, example := range examples {
+			match := example[1]
+			share := compileText(t, "rules:\n  - key: a\n    match: |\n      "+match+"\n    actions: [{identify: {user_id: user_id}}]\n").Shares()[0]
+			if is := share.Probed == share.Clauses; is != want {
+				t.Errorf("the README says of %s that it is looked up: %t, but it is %t", match, want, is)
+			}
+		}
+		if len(examples) < 3 {
+			t.Errorf("the README shows only %v", examples)
+		}
+	}
+}
+
 // The expressions and the problem that README.md shows are what the code does.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
@@ -297,6 +362,8 @@ func TestReadme(t *testing.T) {
 	if problem == "" {
 		t.Error("the README shows no problem")
 	}
+	checkMistakes(t, string(readme))
+	checkLookups(t, string(readme))
 	for _, row := range strings.Split(string(readme), "\n") {
 		source, want, ok := strings.Cut(row, "` → `")
 		if !ok {

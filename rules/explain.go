@@ -40,6 +40,9 @@ type Explanation struct {
 	Fate      Fate
 	// Error is that of a failed rule, with its place.
 	Error string
+	// Quarantined is why the rule is not evaluated on the events that come; nil for one that is. It failed on those that
+	// it would be evaluated on.
+	Quarantined *engine.Quarantine
 	// Found is true when the index found the rule for the event. Else the rule was not looked at, for the value that it
 	// is filed under is not in the event, as Pruned says.
 	Found  bool
@@ -60,7 +63,7 @@ type Explanation struct {
 }
 
 const (
-	// maxNearest is how many missed rules are near.
+	// maxNearest is how many missed rules are near, at most.
 	maxNearest = 5
 	// maxHints is how many hints a rule is given.
 	maxHints = 3
@@ -68,15 +71,18 @@ const (
 
 // Explain says why each rule matched the event or not: of at most most rules in full, the most telling first. The rules
 // are decided as Decide does; the clauses are compiled for the answer, one by one, and forgotten.
-func (s *Set) Explain(event *engine.Event, most int) *Report {
+func (s *Set) Explain(event *engine.Event, most int) *Report { return s.explain(event, most, nil) }
+
+// explain is Explain, with the quarantines of the page that the set is on; nil for none.
+func (s *Set) explain(event *engine.Event, most int, page *page) *Report {
 	scope := s.look(event)
 	defer scope.free()
 	x := explainer{set: s, scope: scope, language: newLanguage(eventPlace)}
-	x.found = s.found(scope)
+	found := s.found(scope)
 	standings := make([]standing, len(s.rules))
 	report := &Report{}
 	for i, r := range s.rules {
-		standings[i] = x.standing(r, x.found[i])
+		standings[i] = x.standing(r, found[i], page.heldAt(i))
 		switch standings[i].fate {
 		case Matched:
 			report.Matched++
@@ -90,7 +96,8 @@ func (s *Set) Explain(event *engine.Event, most int) *Report {
 	near := 0
 	for _, one := range standings[:min(max(most, 0), len(standings))] {
 		explanation := x.explain(one)
-		if one.fate == Missed && near < maxNearest && one.isNear() {
+		nearestOfAll := near == 0 && report.Matched+report.Failed == 0
+		if one.fate == Missed && near < maxNearest && (one.isNear() || nearestOfAll) {
 			explanation.Nearest = true
 			near++
 		}
@@ -113,7 +120,6 @@ type explainer struct {
 	set      *Set
 	scope    *scope
 	language *language
-	found    []bool   // by the rules' numbers
 	shared   *sharing // counted when a rule is explained that the index did not find
 }
 
@@ -124,14 +130,20 @@ type standing struct {
 	fate    Fate
 	err     error
 	actions []*engine.Action
-	// holding and failing count the parts of the match; alike is true when a text is near to one that was wanted.
+	held    *held // nil for a rule that is in no quarantine
+	// holding and failing count the parts of the match; alike is true when a text is near to one that was wanted, and
+	// foreign when one is not: the rule is for other events.
 	holding, failing int
-	alike            bool
+	alike, foreign   bool
 }
 
-func (x *explainer) standing(r *rule, found bool) standing {
-	st := standing{rule: r, found: found, fate: Missed}
+func (x *explainer) standing(r *rule, found bool, quarantine *held) standing {
+	st := standing{rule: r, found: found, fate: Missed, held: quarantine}
 	if known := r.match.probe(&x.scope.notes); found && known != no {
+		if st.held != nil {
+			st.fate, st.err = Failed, st.held.notice
+			return st
+		}
 		var matched bool
 		matched, st.actions, st.err = r.decide(x.scope, known)
 		switch {
@@ -157,26 +169,32 @@ func (x *explainer) standing(r *rule, found bool) standing {
 		st.failing++
 		if root, texts, ok := wanted(part.probe); ok {
 			_, alike := document.Nearest(eventNames[root].text(x.scope.event), texts)
-			st.alike = st.alike || alike
+			st.alike, st.foreign = st.alike || alike, st.foreign || !alike
 		}
 	}
 	return st
 }
 
-// compare puts the matched first, then the failed, then the missed by the fewest parts that are not true. Of equals the
-// one with a text near to what was wanted comes first, then the one of which more is true.
+// compare puts the matched first, then the failed, then the missed: the near ones, and each by the fewest parts that are
+// not true. Of equals the one with a text near to what was wanted comes first, then the one of which more is true.
 func (st standing) compare(other standing) int {
 	if order := cmp.Compare(fateRank(st.fate), fateRank(other.fate)); order != 0 || st.fate != Missed {
 		return order
 	}
-	return cmp.Or(cmp.Compare(st.failing, other.failing), -cmp.Compare(boolIndex(st.alike), boolIndex(other.alike)),
-		-cmp.Compare(st.holding, other.holding))
+	return cmp.Or(-cmp.Compare(boolIndex(st.isNear()), boolIndex(other.isNear())), cmp.Compare(st.failing, other.failing),
+		-cmp.Compare(boolIndex(st.alike), boolIndex(other.alike)), -cmp.Compare(st.holding, other.holding))
 }
 
 func fateRank(fate Fate) int { return slices.Index([]Fate{Matched, Failed, Missed}, fate) }
 
-// isNear is false for a rule that has nothing in common with the event.
-func (st standing) isNear() bool { return st.holding > 0 || st.alike || st.failing == 1 }
+// isNear is false for a rule that has nothing in common with the event, and for one of other events, unless that is all
+// that keeps it from matching.
+func (st standing) isNear() bool {
+	if st.foreign && st.failing > 1 {
+		return false
+	}
+	return st.holding > 0 || st.alike || st.failing == 1 && !st.foreign
+}
 
 func (x *explainer) explain(st standing) Explanation {
 	info := &st.info
@@ -187,12 +205,15 @@ func (x *explainer) explain(st standing) Explanation {
 	if st.err != nil {
 		e.Error = st.err.Error()
 	}
+	if st.held != nil {
+		e.Quarantined = &st.held.Quarantine
+	}
 	if !e.Found {
 		e.Pruned = x.pruned(st.rule)
 	}
 	e.Clauses, e.More = x.clauses(st.rule)
 	e.count()
-	if st.fate == Matched || st.fate == Failed && e.Misses == 0 {
+	if st.fate == Matched || st.fate == Failed && e.Misses == 0 && st.held == nil {
 		e.Transforms = x.transforms(st.rule)
 	}
 	return e

@@ -12,7 +12,7 @@ import (
 
 var explained = &engine.Event{
 	Environment: "production", Source: "web", Type: "track", Name: "plan-changed", UserID: "kim",
-	Data: json.RawMessage(`{"Plan": "Pro", "tier": " Gold", "seats": "7", "total": 99, "n": 7, "ok": "true", "tags": ["a", "b"], "none": null,
+	Data: json.RawMessage(`{"Plan": "Pro", "tier": " Gold", "seats": "7", "total": 99, "n": 7, "ok": "true", "tags": ["a", "b"], "numbers": [7, 8], "none": null,
 		"country": "Germny", "id": 9007199254740993, "address": {"city": "Berlin"}, "trial": true, "long": "` + strings.Repeat("ü", 200) + `"}`),
 	Context: json.RawMessage(`{"locale": "de-DE"}`),
 }
@@ -51,6 +51,9 @@ func TestClauses(t *testing.T) {
 		},
 		`data.plan == "pro"`: {`3:12 data.plan == "pro": missing <data.plan missing > wants "pro"`},
 		`data.seats > 5`:     {`3:12 data.seats > 5: error <data.seats string "7"> wants 5`},
+		`dateDiff(data.Plan, data.tier, "d") in 1..3`: {
+			`3:12 dateDiff(data.Plan, data.tier, "d") in 1..3: error <data.Plan string "Pro"> <data.tier string " Gold"> wants 1..3`,
+		},
 		`5 < data.n < 7`: {
 			`3:12 5 < data.n: true <data.n number 7> wants 5`, `3:16 data.n < 7: false <data.n number 7> wants 7`,
 		},
@@ -121,6 +124,11 @@ func TestHints(t *testing.T) {
 		`99 > data.total`:                        `data.total is 99, which < leaves out and <= would take`,
 		`data.total > 1000`:                      ``,
 		`data.tags == "a"`:                       `data.tags is a list that has it; write "a" in data.tags`,
+		`"B" in data.tags`:                       `data.tags has the string "b", the rule looks for "B"`,
+		`8 in data.tags`:                         ``,
+		`"7" in data.numbers`:                    `data.numbers has the number 7, the rule looks for "7"`,
+		`data.n in 1..6`:                         `data.n is 7, close to 6`,
+		`data.n in [1, 2]`:                       ``,
 		`"plan" in data`:                         `data has no "plan"; it has "Plan"`,
 		`data.Plan in []`:                        ``,
 		`name == "x" || data.Plan == "pro"`:      `data.Plan is "Pro", the rule wants "pro"`,
@@ -312,6 +320,33 @@ func byClauses(e Explanation) Fate {
 		}
 	}
 	return fate
+}
+
+// The near ones are those for such events. Of an event that no rule matched the nearest of all is one, whatever it is for.
+func TestNearest(t *testing.T) {
+	near := func(source string) (keys string) {
+		for _, one := range compileText(t, source).Explain(explained, 100).Rules {
+			if one.Nearest {
+				keys += " " + one.Key
+			}
+		}
+		return keys
+	}
+	const action = ", actions: [{identify: {user_id: user_id}}]}\n"
+	foreign := "rules:\n" +
+		"  - {key: sign-up, match: name == \"user-signed-up\"" + action +
+		"  - {key: order, match: type == \"track\" && name == \"order-placed\" && data.total > 100" + action
+	if got := near(foreign); got != " sign-up" {
+		t.Errorf("%q", got)
+	}
+	for added, want := range map[string]string{
+		"  - {key: several, match: name == \"plan-changed\" && data.n > 7 && data.total > 100 && data.trial": " several",
+		"  - {key: takes, match: name == \"plan-changed\"":                                                   "",
+	} {
+		if got := near(foreign + added + action); got != want {
+			t.Errorf("with%s: %q, want %q", added, got, want)
+		}
+	}
 }
 
 // What is asked of many rules is bounded: the near ones are found among all of them.

@@ -61,7 +61,7 @@ func TestTextFunctions(t *testing.T) {
 		{`split("a,b,c", ",", 2)`, []any{"a", "b,c"}}, {`join(split("a b", " "), data.n)`, wrong("1:9: join needs a string between the items, not a number")},
 		{`join(5)`, wrong("1:9: join needs a list, not a number")}, {`upper("éa")`, "ÉA"},
 		{`upper(5)`, wrong("1:9: upper needs a string, not a number")}, {`upper("a", "b")`, wrong("1:9: too many arguments to call upper")},
-		{`upper(name) > 5`, wrong("1:21: invalid operation: > (mismatched types string and number)")}, {`upper(data.a) ?? "none"`, "none"},
+		{`upper(name) > 5`, wrong("1:21: > can not be used on a string and a number; string(…) makes a text of a number, int(…) or float(…) a number of a text")}, {`upper(data.a) ?? "none"`, "none"},
 		{`slgu("a")`, wrong("1:9: unknown name slgu; did you mean slug?")},
 	}.run(t)
 }

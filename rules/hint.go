@@ -42,15 +42,45 @@ func (w *clauseWork) hint(p *part, name string, values []any) string {
 			}
 		}
 	}
-	if list, ok := asList(actual); ok && !c.flipped && (c.operator == "==" || c.operator == "in") {
+	if list, ok := asList(actual); ok {
+		return listHint(c, name, list)
+	}
+	if number, ok := float(actual); ok {
+		return numberHint(c, name, actual, number, wanted)
+	}
+	return ""
+}
+
+// listHint is for a list that is compared with what it holds, or that holds nearly what is looked for.
+func listHint(c *comparedWith, name string, list []any) string {
+	if !c.flipped && (c.operator == "==" || c.operator == "in") {
 		for _, one := range c.values {
 			if found, err := in(one, list); found && err == nil {
 				return fmt.Sprintf("%s is a list that has it; write %s in %s", name, shownValue(one), name)
 			}
 		}
 	}
-	if number, ok := float(actual); ok {
-		return numberHint(c, name, actual, number, wanted)
+	if c.flipped && c.operator == "in" {
+		for _, item := range list[:min(len(list), maxLooked)] {
+			if hint := itemHint(c.values, item); hint != "" {
+				return fmt.Sprintf("%s has the %s, the rule looks for %s", name, hint, oneOfThem(shownEach(c.values)))
+			}
+		}
+	}
+	return ""
+}
+
+// maxLooked is how many items of a list are looked at for one that is nearly the one wanted.
+const maxLooked = 1000
+
+// itemHint is an item of a list, with its type, that is nearly what is looked for; "" for another.
+func itemHint(values []any, item any) string {
+	wanted := &comparedWith{operator: "==", values: values}
+	number, isNumber := float(item)
+	text, isText := item.(string)
+	switch {
+	case isText && textHint(wanted, "", text, "") != "", isNumber && numberHint(wanted, "", item, number, "") != "":
+		return operandOf("", item).Type + " " + shownValue(item)
 	}
 	return ""
 }
@@ -119,6 +149,9 @@ func numberHint(c *comparedWith, name string, actual any, number float64, wanted
 			}
 		}
 	}
+	if c.operator == "in" && !c.flipped {
+		return besideHint(c, name, actual, number)
+	}
 	end, ok := float(c.values[0])
 	if !ok || c.operator[0] != '<' && c.operator[0] != '>' {
 		return ""
@@ -128,6 +161,16 @@ func numberHint(c *comparedWith, name string, actual any, number float64, wanted
 		return fmt.Sprintf("%s is %s, which %s leaves out and %s= would take", name, shownValue(actual), c.upright(), c.upright())
 	case math.Abs(number-end) <= max(1, math.Abs(end)*closeBy):
 		return fmt.Sprintf("%s is %s, just outside: the rule wants %s %s", name, shownValue(actual), c.upright(), wanted)
+	}
+	return ""
+}
+
+// besideHint is for a number that is one off from one of those that are wanted.
+func besideHint(c *comparedWith, name string, actual any, number float64) string {
+	for _, value := range c.values {
+		if wanted, ok := float(value); ok && math.Abs(number-wanted) <= 1 {
+			return fmt.Sprintf("%s is %s, close to %s", name, shownValue(actual), shownValue(value))
+		}
 	}
 	return ""
 }

@@ -251,9 +251,12 @@ func (l *language) sentence(source string, err *file.Error) string {
 		if instead := l.place.instead[parts[1]]; instead != "" {
 			return fmt.Sprintf("%s is not available: %s", parts[1], instead)
 		}
-		if nearest, ok := document.Nearest(parts[1], l.known()); ok {
-			return fmt.Sprintf("unknown name %s; did you mean %s?", parts[1], nearest)
-		}
+		return "unknown name " + parts[1] + l.nameRemedy(parts[1])
+	}
+	if parts := unexpectedToken.FindStringSubmatch(err.Message); parts != nil && parts[1] == "EOF" {
+		return endsEarly(source)
+	} else if parts != nil && parts[2] != "" {
+		return unexpected(source, err.From, parts[2])
 	}
 	if notCallable.MatchString(err.Message) && name != "" {
 		if instead := l.place.instead[name]; instead != "" {
@@ -292,21 +295,11 @@ func plainly(message string) string {
 	if parts := wrongType.FindStringSubmatch(message); parts != nil {
 		return fmt.Sprintf("a %s was expected, not a %s", bare(parts[2]), bare(parts[1]))
 	}
-	if parts := unexpectedToken.FindStringSubmatch(message); parts != nil {
-		switch {
-		case parts[1] == "EOF":
-			return "the expression ends too early"
-		case parts[2] == "=":
-			return `unexpected "="; use == to compare`
-		case parts[2] != "":
-			return fmt.Sprintf("unexpected %q", parts[2])
-		}
-	}
 	if strings.HasPrefix(message, "invalid operation: cannot call") {
 		return "this is not a function"
 	}
 	message = strings.TrimPrefix(message, "compilation failed: ")
-	return strings.TrimSpace(strings.TrimSuffix(goTypes.Replace(message+" "), " "))
+	return typeRemedy(strings.TrimSpace(strings.TrimSuffix(goTypes.Replace(message+" "), " ")))
 }
 
 func bare(goType string) string {

@@ -208,7 +208,7 @@ func TestMappingDoesNotAskForHeadersInVain(t *testing.T) {
 func TestMappingProblems(t *testing.T) {
 	tests := map[string]string{
 		"name: boddy.type":                         `m.yaml:1:7: unknown name boddy; did you mean body?`,
-		"name: body.type\nuser_id: 'iff(1'":        `m.yaml:2:16: the expression ends too early`,
+		"name: body.type\nuser_id: 'iff(1'":        `m.yaml:2:16: the expression ends too early: a bracket is not closed`,
 		"{each: body, name: itm.id}":               `m.yaml:1:20: unknown name itm; did you mean item?`,
 		"name: item.id":                            `m.yaml:1:7: item is not available: it is an item of the list that each gives, and there is no each`,
 		"{each: item.x, name: item.id}":            `m.yaml:1:8: item is not available: it is an item of the list that each gives; each itself sees the body`,
@@ -227,8 +227,9 @@ func TestMappingProblems(t *testing.T) {
 		"name: headers.Authorization":              `m.yaml:1:15: the header authorization holds a credential, and can not be read`,
 		"name: 'headers[\"X-Token\"]'":             `m.yaml:1:16: the header x-token holds a credential, and can not be read`,
 		"name: get(headers, \"cookie\")":           `m.yaml:1:20: the header cookie holds a credential, and can not be read`,
-		"name: x1\nuser_id: x2\nmessage_id: x3\ntimestamp: x4\ndata: x5": "m.yaml:1:7: unknown name x1\nm.yaml:2:10: unknown name x2\nm.yaml:3:13: unknown name x3\nm.yaml:4:12: unknown name x4\nm.yaml:5:7: unknown name x5",
-		"name: nmae\ndata: |\n  {\"a\": 1,\n   \"b\": bdy.x}\n":          "m.yaml:1:7: unknown name nmae\nm.yaml:4:9: unknown name bdy; did you mean body?",
+		"name: x1\nuser_id: x2\nmessage_id: x3\ntimestamp: x4\ndata: x5": `m.yaml:1:7: unknown name x1; a text needs quotes: "x1"` + "\nm.yaml:2:10: unknown name x2; a text needs quotes: \"x2\"\nm.yaml:3:13: unknown name x3; a text needs quotes: \"x3\"\n" +
+			`m.yaml:4:12: unknown name x4; a text needs quotes: "x4"` + "\nm.yaml:5:7: unknown name x5; a text needs quotes: \"x5\"",
+		"name: nmae\ndata: |\n  {\"a\": 1,\n   \"b\": bdy.x}\n": "m.yaml:1:7: unknown name nmae; a text needs quotes: \"nmae\"\nm.yaml:4:9: unknown name bdy; did you mean body?",
 	}
 	for source, want := range tests {
 		_, err := CompileMapping(mappingText(t, source), "X-Token")

@@ -81,9 +81,14 @@ type held struct {
 	notice error
 }
 
-func newHeld(rule string, q engine.Quarantine) *held {
-	return &held{q, fmt.Errorf("the rule is quarantined since %s (%s): %s; bring it back with: switchyard release %s",
-		q.At.UTC().Format(time.RFC3339), quarantineReasons[q.Reason], q.LastError, rule)}
+func (w *watch) newHeld(q engine.Quarantine) *held {
+	return &held{q, fmt.Errorf("the rule is quarantined since %s (%s): %s; bring it back with: %s",
+		q.At.UTC().Format(time.RFC3339), quarantineReasons[q.Reason], q.LastError, w.releaseCommand())}
+}
+
+// releaseCommand takes the rule out of quarantine, once it has the server's URL.
+func (w *watch) releaseCommand() string {
+	return fmt.Sprintf("switchyard release --server URL --env %s %s", w.environment, w.rule)
 }
 
 // quarantineReasons are the reasons in words.
@@ -107,7 +112,7 @@ func (w *watch) saw(failed, over bool) (reason string) {
 }
 
 // refuse puts the rule into quarantine, release takes it out and forgets what was.
-func (w *watch) refuse(q engine.Quarantine) { w.held.Store(newHeld(w.rule, q)) }
+func (w *watch) refuse(q engine.Quarantine) { w.held.Store(w.newHeld(q)) }
 
 func (w *watch) release() {
 	w.tally.Store(0)
@@ -176,7 +181,7 @@ func (g *Guard) hold(r *watched, q engine.Quarantine, message string) {
 	r.quarantines.Add(1)
 	g.logger.Warn(message, "environment", r.environment, "rule", r.rule, "version", r.version,
 		"reason", quarantineReasons[q.Reason], "error", q.LastError,
-		"bring_it_back", "switchyard release --server URL --env "+r.environment+" "+r.rule+", or change the rule")
+		"bring_it_back", r.releaseCommand()+", or change the rule")
 }
 
 // free has a rule evaluated again.

@@ -185,7 +185,7 @@ func TestQuarantineOfFailures(t *testing.T) {
 	errors := p.info("shaky").Stats.Errors
 	decision := p.decide(50, "6")
 	if len(decision.Rules) != 1 || decision.Rules[0] != "steady" || len(decision.Errors) != 1 || decision.Errors[0].Rule != "shaky" ||
-		!strings.Contains(decision.Errors[0].Message, "quarantined since 20") || !strings.Contains(decision.Errors[0].Message, "switchyard release shaky") {
+		!strings.Contains(decision.Errors[0].Message, "quarantined since 20") || !strings.Contains(decision.Errors[0].Message, "switchyard release --server URL --env production shaky") {
 		t.Errorf("%+v", decision)
 	}
 	if stats := p.info("shaky").Stats; stats.Errors != errors || stats.Evaluations != 100 || stats.Survivors != 150 || stats.Quarantines != 1 {
@@ -205,6 +205,32 @@ func TestQuarantineOfFailures(t *testing.T) {
 	}
 	if p.decide(99, `"text"`); p.held("shaky") {
 		t.Error("what was before the release counts")
+	}
+}
+
+// A preview decides as the book does, says who is in quarantine, and is not counted.
+func TestPreviewOfAQuarantine(t *testing.T) {
+	p := newProcess(t, &shelf{}, shaky)
+	p.decide(100, `"text"`)
+	before := p.info("shaky").Stats
+	preview, event := p.book.Preview("production"), &engine.Event{Environment: "production", Type: "track", UserID: "u", Data: json.RawMessage(`{"n":6}`)}
+	if decision := preview.Decide(event); len(decision.Rules) != 1 || len(decision.Errors) != 1 || !strings.Contains(decision.Errors[0].Message, "the rule is quarantined since") {
+		t.Errorf("%+v", decision)
+	}
+	report := preview.Explain(event, 10)
+	if report.Matched != 1 || report.Failed != 1 || report.Rules[0].Quarantined != nil {
+		t.Errorf("%+v", report)
+	}
+	one := report.Rules[1]
+	if one.Key != "shaky" || one.Fate != Failed || one.Quarantined == nil || one.Quarantined.Reason != engine.QuarantineErrors ||
+		!strings.Contains(one.Error, "bring it back with") || one.Clauses[0].Verdict != True || one.Actions != nil {
+		t.Errorf("%+v", one)
+	}
+	if after := p.info("shaky").Stats; after != before {
+		t.Errorf("%+v, before %+v", after, before)
+	}
+	if p.book.Preview("nowhere") != nil {
+		t.Error("there are rules nowhere")
 	}
 }
 

@@ -138,7 +138,7 @@ func (d *decoder) value(node *yaml.Node, target reflect.Value) {
 
 func (d *decoder) list(node *yaml.Node, target reflect.Value) {
 	if node.Kind != yaml.SequenceNode {
-		d.wrong(node, "a list was expected, not %s", kindOf(node))
+		d.wrong(node, "a list was expected, not %s%s", kindOf(node), dashes(node))
 		return
 	}
 	list := reflect.MakeSlice(target.Type(), len(node.Content), len(node.Content))
@@ -191,7 +191,7 @@ func (d *decoder) object(node *yaml.Node, target reflect.Value) {
 	d.members(node, func(key, value *yaml.Node) {
 		at := slices.IndexFunc(fields, func(f field) bool { return f.key == key.Value })
 		if at < 0 {
-			d.wrong(key, "unknown key %q%s", key.Value, suggestion(key.Value, keysOf(fields)))
+			d.wrong(key, "unknown key %q%s", key.Value, keyRemedy(key, fields))
 			return
 		}
 		given[key.Value] = value

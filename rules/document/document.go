@@ -119,6 +119,8 @@ func hint(message string) string {
 		return " (a text that holds \": \" needs quotes)"
 	case strings.HasPrefix(message, "found character that cannot start any token"):
 		return " (indent with spaces, not tabs, and quote a text that starts with @ or `)"
+	case strings.HasPrefix(message, "did not find expected ','"):
+		return " (inside { } and [ ] a text with a comma, a bracket or a quote needs quotes around all of it)"
 	}
 	return ""
 }

@@ -24,7 +24,11 @@ func isScalar(t reflect.Type) bool {
 
 func (d *decoder) scalar(node *yaml.Node, target reflect.Value) {
 	if node.Kind != yaml.ScalarNode {
-		d.wrong(node, "%s was expected, not %s", expectation(target.Type()), kindOf(node))
+		d.wrong(node, "%s was expected, not %s%s", expectation(target.Type()), kindOf(node), quotes(target.Type()))
+		return
+	}
+	if tag := node.Tag; len(tag) > 1 && tag[0] == '!' && tag[1] != '!' {
+		d.wrong(node, "%s begins a tag of YAML, for it begins with !; put it all in quotes", tag)
 		return
 	}
 	text, expanded, ok := d.expanded(node)
