@@ -181,7 +181,7 @@ func TestExplain(t *testing.T) {
 		t.Errorf("%d %d %d", report.Matched, report.Failed, report.Missed)
 	}
 	for key, want := range map[string]string{
-		"other": `name is "plan-changed", filed under "order-placed"`, "far": `type is "track", filed under "page"`, "plan": "", "takes": "",
+		"other": `name is "plan-changed", filed under "order-placed"`, "far": `name is "plan-changed", filed under "Home"`, "plan": "", "takes": "",
 	} {
 		if got := rules[key]; got.Pruned != want && key != "plan" || got.Found != (got.Pruned == "") {
 			t.Errorf("%s is pruned by %q, want %q", key, got.Pruned, want)

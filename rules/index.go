@@ -148,10 +148,10 @@ func (s *sharing) cost(g group) int {
 	for i := range g {
 		p := &g[i]
 		shared := s.with(p)
-		switch p.kind {
-		case inRange:
+		switch {
+		case p.kind == inRange:
 			shared += 2
-		case isPresent, isThere, isMissing:
+		case p.kind == isPresent, p.kind == isThere, p.kind == isMissing, p.path.isOfFew():
 			shared += 16
 		}
 		cost += 4 * shared

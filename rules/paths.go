@@ -45,6 +45,11 @@ func (p *eventPath) isText() bool  { return p.via == nil && eventNames[p.root].t
 func (p *eventPath) isTime() bool  { return p.via == nil && eventNames[p.root].time != nil }
 func (p *eventPath) isBelow() bool { return p.via != nil || p.names != nil }
 
+// isOfFew tells the texts of which events have few different ones, so that each is that of many events.
+func (p *eventPath) isOfFew() bool {
+	return p.isText() && slices.Contains([]string{"type", "source", "environment"}, eventNames[p.root].name)
+}
+
 // pathBook numbers the paths that rules use. It is shared by the sets that are compiled one after the other, so that a
 // rule that has not changed keeps its numbers.
 type pathBook struct {

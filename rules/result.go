@@ -40,6 +40,9 @@ func resultOf(via *function, of *value) (result value) {
 			result = value{kind: untold}
 		}
 	}()
+	if of.kind == '[' && via == lookedThrough["len"] {
+		return value{kind: isNumber, raw: strconv.AppendInt(nil, int64(itemsIn(of.raw)), 10)}
+	}
 	argument, ok := of.scalar()
 	if !ok {
 		return value{kind: untold}
@@ -68,6 +71,14 @@ func resultOf(via *function, of *value) (result value) {
 		return value{kind: isNumber, raw: []byte(v)}
 	}
 	return value{kind: untold}
+}
+
+func itemsIn(list []byte) (count int) {
+	for items := engine.WalkArray(list); ; count++ {
+		if _, ok := items.NextItem(); !ok {
+			return count
+		}
+	}
 }
 
 // scalar is the value as expressions have it; ok is false for lists and objects, and for a very long text.
