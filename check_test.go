@@ -103,7 +103,7 @@ func TestCheckSaysHowRulesAreFound(t *testing.T) {
 	i := &instance{t: t, dir: t.TempDir()}
 	i.write("switchyard.yaml", sound+"    rules: [rules.yaml, more.yaml]\n")
 	i.write("rules.yaml", `rules:
-  - {key: quick, match: name == "a" && any(data.x, # > 2), actions: [{identify: {user_id: user_id}}]}
+  - {key: quick, match: 'name == "a" && any(data.x, # > 2)', actions: [{identify: {user_id: user_id}}]}
   - {key: slow, match: slug(name) == "a", actions: [{identify: {user_id: user_id}}]}
   - {key: all, actions: [{identify: {user_id: user_id}}]}
 `)
