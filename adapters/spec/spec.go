@@ -216,9 +216,9 @@ func (d *decoder) fill(event *engine.Event, original json.RawMessage, m *members
 }
 
 // DecodeOne reads a single message, an object, into an event that may have been used before. Nothing is copied: the event
-// is good for as long as message is not changed. Nothing is allocated for a message that is in order and has no escapes
-// in its ids and names. It is for those who go through many events that are stored already; the options must have their
-// defaults. The error is a *engine.JSONError.
+// is good for as long as message is not changed; what rules decide of it stays good. Nothing is allocated for a message
+// that is in order and has no escapes in its ids and names. It is for those who go through many events that are stored
+// already; the options must have their defaults. The error is a *engine.JSONError.
 func DecodeOne(message json.RawMessage, opts Options, event *engine.Event) error {
 	var m members
 	if err := m.read(message, opts.Limits); err != nil {
