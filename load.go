@@ -59,7 +59,8 @@ type plannedConnection struct {
 type loader struct {
 	plan     *plan
 	dir      string
-	schemas  map[string]*schema.Schema // by their paths; nil for one that is wrong
+	schemas  map[string]*schema.Schema  // by their paths; nil for one that is wrong
+	objects  map[string][]engine.Object // what rows the rules of each environment use
 	problems document.Problems
 }
 
@@ -71,6 +72,7 @@ func loadPlan(file string, lookup document.Lookup) (*plan, error) {
 
 // reloadPlan is loadPlan with a compiler that may know some of the rules.
 func reloadPlan(file string, lookup document.Lookup, compiler *rules.Compiler) (*plan, error) {
+	defer sparing()()
 	source, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("the configuration can not be read: %w", err)
@@ -84,7 +86,7 @@ func reloadPlan(file string, lookup document.Lookup, compiler *rules.Compiler) (
 		return nil, err
 	}
 	cfg.withDefaults()
-	l := &loader{dir: filepath.Dir(file), schemas: map[string]*schema.Schema{}, plan: &plan{config: cfg, compiler: compiler, sets: map[string]*rules.Set{}, written: map[string][]*rules.File{}, shapes: map[string]rules.Shapes{}, files: []string{file}}}
+	l := &loader{dir: filepath.Dir(file), schemas: map[string]*schema.Schema{}, objects: map[string][]engine.Object{}, plan: &plan{config: cfg, compiler: compiler, sets: map[string]*rules.Set{}, written: map[string][]*rules.File{}, shapes: map[string]rules.Shapes{}, files: []string{file}}}
 	l.listeners()
 	l.sources()
 	l.environments()

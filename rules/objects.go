@@ -32,6 +32,9 @@ var messageTypes = []string{
 func (s *Set) Objects() []engine.Object {
 	objects := map[string]columns{}
 	for _, r := range s.rules {
+		if !r.match.allows("type", engine.TypeRecord) && !r.match.allows("type", engine.TypeIdentify) {
+			continue // as most are: what they read is not asked
+		}
 		use := r.use()
 		for _, name := range r.records(use) {
 			note(objects, name, use.columns("data"))
