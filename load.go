@@ -270,12 +270,11 @@ func (p *plan) identifies(environment, source string) bool {
 }
 
 // info is the plan as the management API shows it, without any secret.
-func (p *plan) info(book *rules.Book) []httpapi.EnvironmentInfo {
+func (p *plan) info() []httpapi.EnvironmentInfo {
 	infos := make([]httpapi.EnvironmentInfo, len(p.environments))
 	for i, environment := range p.environments {
 		infos[i] = httpapi.EnvironmentInfo{
 			Key: environment.key, Partitions: environment.partitions, Destination: environment.destination,
-			Rules: func() []engine.RuleInfo { return book.Rules(environment.key) },
 		}
 		for _, c := range environment.connections {
 			infos[i].Connections = append(infos[i].Connections, httpapi.ConnectionInfo{
