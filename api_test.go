@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -130,6 +131,9 @@ func TestBadQueries(t *testing.T) {
 		testEnvironment + "/actions/odd":        {404, "not_found"},
 		testEnvironment + "/users/nobody":       {404, "not_found"},
 		testEnvironment + "/rules/nobody":       {404, "not_found"},
+		testEnvironment + "/rules?cursor=odd":   {400, "bad_cursor"},
+		testEnvironment + "/rules?limit=501":    {400, "invalid_parameter"},
+		testEnvironment + "/rules?match=x":      {400, "invalid_parameter"},
 		"/api/v1/nothing":                       {404, "no_route"},
 	} {
 		answer := i.do(http.MethodGet, i.admin+path, "")
@@ -329,5 +333,29 @@ func TestMetrics(t *testing.T) {
 		if !strings.Contains(i.do("GET", i.admin+"/metrics", "").Body, name) {
 			t.Errorf("%s is missing", name)
 		}
+	}
+}
+
+func TestRulesComeInPages(t *testing.T) {
+	files := maps.Clone(signup)
+	for n := range 60 {
+		files["rules.yaml"] += fmt.Sprintf("  - {key: more-%d, match: name == \"n%d\", actions: [{trigger: {workflow: w, recipients: user_id}}]}\n", n, n)
+	}
+	i := start(t, "embedded", files)
+	var keys []string
+	cursor := ""
+	for pages := 0; pages == 0 || cursor != ""; pages++ {
+		var page struct {
+			Items      []struct{ Key string }
+			NextCursor string `json:"next_cursor"`
+		}
+		i.get(testEnvironment+"/rules?limit=30&cursor="+cursor, &page)
+		for _, rule := range page.Items {
+			keys = append(keys, rule.Key)
+		}
+		cursor = page.NextCursor
+	}
+	if len(keys) != 61 || keys[0] != "welcome" || keys[60] != "more-59" {
+		t.Errorf("the pages have %v", keys)
 	}
 }

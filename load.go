@@ -59,7 +59,8 @@ type plannedConnection struct {
 type loader struct {
 	plan     *plan
 	dir      string
-	schemas  map[string]*schema.Schema // by their paths; nil for one that is wrong
+	schemas  map[string]*schema.Schema  // by their paths; nil for one that is wrong
+	objects  map[string][]engine.Object // what rows the rules of each environment use
 	problems document.Problems
 }
 
@@ -71,6 +72,7 @@ func loadPlan(file string, lookup document.Lookup) (*plan, error) {
 
 // reloadPlan is loadPlan with a compiler that may know some of the rules.
 func reloadPlan(file string, lookup document.Lookup, compiler *rules.Compiler) (*plan, error) {
+	defer sparing()()
 	source, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("the configuration can not be read: %w", err)
@@ -84,7 +86,7 @@ func reloadPlan(file string, lookup document.Lookup, compiler *rules.Compiler) (
 		return nil, err
 	}
 	cfg.withDefaults()
-	l := &loader{dir: filepath.Dir(file), schemas: map[string]*schema.Schema{}, plan: &plan{config: cfg, compiler: compiler, sets: map[string]*rules.Set{}, written: map[string][]*rules.File{}, shapes: map[string]rules.Shapes{}, files: []string{file}}}
+	l := &loader{dir: filepath.Dir(file), schemas: map[string]*schema.Schema{}, objects: map[string][]engine.Object{}, plan: &plan{config: cfg, compiler: compiler, sets: map[string]*rules.Set{}, written: map[string][]*rules.File{}, shapes: map[string]rules.Shapes{}, files: []string{file}}}
 	l.listeners()
 	l.sources()
 	l.environments()
@@ -268,12 +270,11 @@ func (p *plan) identifies(environment, source string) bool {
 }
 
 // info is the plan as the management API shows it, without any secret.
-func (p *plan) info(book *rules.Book) []httpapi.EnvironmentInfo {
+func (p *plan) info() []httpapi.EnvironmentInfo {
 	infos := make([]httpapi.EnvironmentInfo, len(p.environments))
 	for i, environment := range p.environments {
 		infos[i] = httpapi.EnvironmentInfo{
 			Key: environment.key, Partitions: environment.partitions, Destination: environment.destination,
-			Rules: func() []engine.RuleInfo { return book.Rules(environment.key) },
 		}
 		for _, c := range environment.connections {
 			infos[i].Connections = append(infos[i].Connections, httpapi.ConnectionInfo{

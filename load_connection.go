@@ -39,7 +39,10 @@ func (l *loader) connection(e *environmentConfig, source string, writeKeys map[s
 	if !ok {
 		return nil // reported with its source
 	}
-	settings := l.settings(e.Key, &c)
+	settings := l.settings(&c)
+	if vendor.Rows {
+		settings.Objects = l.rows(e.Key)
+	}
 	receiver, err := vendor.Receiver(settings)
 	var wrong adapters.SettingErrors
 	errors.As(err, &wrong)
@@ -55,8 +58,16 @@ func (l *loader) connection(e *environmentConfig, source string, writeKeys map[s
 	}
 }
 
+// rows are what the rules of an environment use of them. Looking through all rules takes its time, so it is done once.
+func (l *loader) rows(environment string) []engine.Object {
+	if set := l.plan.sets[environment]; set != nil && l.objects[environment] == nil {
+		l.objects[environment] = set.Objects()
+	}
+	return l.objects[environment]
+}
+
 // settings are what a connection sets for its receiver. What does not compile is reported, and left out.
-func (l *loader) settings(environment string, c *connectionConfig) adapters.Settings {
+func (l *loader) settings(c *connectionConfig) adapters.Settings {
 	settings := adapters.Settings{
 		Limits:    adapters.Limits{Rate: c.Limits.Rate, Burst: c.Limits.Burst, Body: c.Limits.Body, Batch: c.Limits.Batch},
 		OnInvalid: c.OnInvalid,
@@ -67,9 +78,6 @@ func (l *loader) settings(environment string, c *connectionConfig) adapters.Sett
 	}
 	if c.Rows != nil {
 		settings.Rows = c.Rows.Config
-	}
-	if set := l.plan.sets[environment]; set != nil {
-		settings.Objects = set.Objects()
 	}
 	if c.Map != nil {
 		if c.Map.Name.IsZero() && c.Map.Type.IsZero() {

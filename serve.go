@@ -106,7 +106,7 @@ func (s *server) begin(ctx context.Context, p *plan) error {
 	}
 	rules := 0
 	for _, e := range p.environments {
-		rules += len(s.book.Rules(e.key))
+		rules += s.book.Len(e.key)
 	}
 	s.logger.Info("serving", "ingest", "http://"+s.ingest.address(), "admin", "http://"+s.admin.address(),
 		"environments", len(p.environments), "rules", rules, "version", thisBuild().Version)

@@ -166,7 +166,8 @@ func (s *server) apply(ctx context.Context, p *plan) error {
 func (s *server) listenAdmin(p *plan) error {
 	app := httpapi.NewAdmin(httpapi.AdminOptions{
 		Log:          s.readable,
-		Environments: func() []httpapi.EnvironmentInfo { return s.plan.Load().info(s.book) },
+		Environments: func() []httpapi.EnvironmentInfo { return s.plan.Load().info() },
+		Rules:        s.book,
 		Explainer:    s,
 		Release: func(ctx context.Context, environment, rule string) (engine.RuleInfo, error) {
 			return s.guard.Release(ctx, environment, rule)

@@ -182,8 +182,9 @@ func newBench(p *plan, environment string, set *rules.Set, files []*rules.File) 
 		return b, err
 	}
 	b.sources = map[string]*testSource{}
+	objects := set.Objects()
 	for _, source := range p.config.Sources {
-		settings := adapters.Settings{Objects: set.Objects()}
+		settings := adapters.Settings{Objects: objects}
 		if c := p.connection(environment, source.Key); c != nil {
 			settings = c.settings
 			settings.Verify, settings.Limits = verify.Config{}, adapters.Limits{}

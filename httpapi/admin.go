@@ -49,7 +49,15 @@ type EnvironmentInfo struct {
 	Partitions  int
 	Destination string
 	Connections []ConnectionInfo
-	Rules       func() []engine.RuleInfo
+}
+
+// Rules are the live rules of the environments.
+type Rules interface {
+	Len(environment string) int
+	Rule(environment, key string) (info engine.RuleInfo, ok bool)
+	// RulesAfter are some in their order, from the one after that of a key, or the first for ""; engine.ErrBadCursor
+	// when that is gone.
+	RulesAfter(environment, key string, limit int) (rules []engine.RuleInfo, more bool, err error)
 }
 
 // ConnectionInfo is one connection as configured. WriteKeys show only their ends: a write key is a credential.
@@ -78,6 +86,7 @@ type AdminOptions struct {
 	Log func() Log
 	// Environments are those configured now, in the order of the file.
 	Environments func() []EnvironmentInfo
+	Rules        Rules
 	// Explainer answers why rules match or not.
 	Explainer Explainer
 	// Release takes a rule of an environment out of quarantine; engine.ErrNotFound or ErrNotQuarantined when it can not.
@@ -187,7 +196,7 @@ type environmentView struct {
 
 func (a *admin) environments(c *fiber.Ctx) error {
 	return c.JSON(listView[environmentView]{Items: list(a.Environments(), func(e EnvironmentInfo) environmentView {
-		return environmentView{e.Key, e.Partitions, e.Destination, len(e.Connections), len(e.Rules())}
+		return environmentView{e.Key, e.Partitions, e.Destination, len(e.Connections), a.Rules.Len(e.Key)}
 	})})
 }
 
@@ -279,24 +288,28 @@ func (a *admin) names(c *fiber.Ctx) error {
 }
 
 func (a *admin) rules(c *fiber.Ctx) error {
-	environment, err := a.environment(c)
+	p := readParameters(c, "limit", "cursor")
+	limit := p.limit()
+	if p.err != nil {
+		return p.err
+	}
+	rules, more, err := a.Rules.RulesAfter(c.Params("env"), p.text("cursor"), limit)
 	if err != nil {
 		return err
 	}
-	return c.JSON(listView[ruleView]{Items: list(environment.Rules(), viewRule)})
+	page := listView[ruleView]{Items: list(rules, viewRule)}
+	if more {
+		page.NextCursor = rules[len(rules)-1].Key
+	}
+	return c.JSON(page)
 }
 
 func (a *admin) rule(c *fiber.Ctx) error {
-	environment, err := a.environment(c)
-	if err != nil {
-		return err
+	rule, ok := a.Rules.Rule(c.Params("env"), id(c))
+	if !ok {
+		return engine.ErrNotFound
 	}
-	for _, rule := range environment.Rules() {
-		if rule.Key == id(c) {
-			return c.JSON(viewRule(rule))
-		}
-	}
-	return engine.ErrNotFound
+	return c.JSON(viewRule(rule))
 }
 
 func (a *admin) release(c *fiber.Ctx) error {

@@ -2,8 +2,8 @@ package rules
 
 import (
 	"iter"
+	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -135,6 +135,43 @@ func (p *page) heldAt(number int) *held {
 	return p.rules[number].held.Load()
 }
 
+// Len is the number of live rules of an environment.
+func (b *Book) Len(environment string) int {
+	if page := b.pages()[environment]; page != nil {
+		return len(page.rules)
+	}
+	return 0
+}
+
+// Rule is one live rule.
+func (b *Book) Rule(environment, key string) (info engine.RuleInfo, ok bool) {
+	if r := b.rule(environment, key); r != nil {
+		return r.describe(), true
+	}
+	return info, false
+}
+
+// RulesAfter are some live rules of an environment, in their order, from the one after that of a key, or from the first
+// for ""; and whether there are more. The error is engine.ErrBadCursor when that key is gone.
+func (b *Book) RulesAfter(environment, key string, limit int) (infos []engine.RuleInfo, more bool, err error) {
+	page := b.pages()[environment]
+	if page == nil {
+		return nil, false, nil
+	}
+	from := 0
+	if key != "" {
+		from = 1 + slices.IndexFunc(page.rules, func(r *watched) bool { return r.rule == key })
+		if from == 0 {
+			return nil, false, engine.ErrBadCursor
+		}
+	}
+	to := min(from+limit, len(page.rules))
+	for _, r := range page.rules[from:to] {
+		infos = append(infos, r.describe())
+	}
+	return infos, to < len(page.rules), nil
+}
+
 // Rules are the live rules of an environment, in their order.
 func (b *Book) Rules(environment string) []engine.RuleInfo {
 	page := b.pages()[environment]
@@ -161,14 +198,10 @@ func (r *watched) describe() engine.RuleInfo {
 // All yields every live rule with the key of its environment, by environment and in their order there.
 func (b *Book) All() iter.Seq2[string, engine.RuleInfo] {
 	return func(yield func(string, engine.RuleInfo) bool) {
-		var environments []string
-		for environment := range b.pages() {
-			environments = append(environments, environment)
-		}
-		slices.SortFunc(environments, strings.Compare)
-		for _, environment := range environments {
-			for _, info := range b.Rules(environment) {
-				if !yield(environment, info) {
+		pages := b.pages()
+		for _, environment := range slices.Sorted(maps.Keys(pages)) {
+			for _, r := range pages[environment].rules {
+				if !yield(environment, r.describe()) {
 					return
 				}
 			}

@@ -128,8 +128,9 @@ func isRuleKey(text string) bool {
 func (c *compilation) transforms(compiled *rule, written document.Ordered[document.Text]) *language {
 	language := c.base
 	visible := map[string][]string{} // the reserved traits that each mentions
-	for _, one := range written {
-		value, problem := c.expression(language, one.Value)
+	for i := range written {
+		one := &written[i]
+		value, problem := c.expression(language, &one.Value)
 		c.report(problem)
 		if wrong := c.transformName(one.Name.Value); wrong != "" {
 			c.wrong(one.Name.Place(), "%s", wrong)
@@ -138,8 +139,7 @@ func (c *compilation) transforms(compiled *rule, written document.Ordered[docume
 		if problem != nil {
 			value = &expression{code: new(code)} // so that what uses it is checked too
 		}
-		value.inherit(visible)
-		visible[one.Name.Value] = value.mentions
+		visible[one.Name.Value] = value.mentions(visible)
 		compiled.transforms = append(compiled.transforms, transform{one.Name.Value, value})
 		language = c.language(append(slices.Clone(language.transforms), one.Name.Value)...)
 	}
@@ -159,7 +159,7 @@ func (c *compilation) transformName(name string) (wrong string) {
 		return fmt.Sprintf("%q can not be a name in expressions", name)
 	case isEventName:
 		return fmt.Sprintf("%s is a name of the event already; choose another", name)
-	case slices.Contains(c.base.known(), name):
+	case c.base.offers(name):
 		return fmt.Sprintf("%s is a function; choose another name", name)
 	}
 	return ""
@@ -180,24 +180,27 @@ func (c *compilation) action(compiled *rule, language *language, written *Action
 
 func (c *compilation) identify(compiled *rule, language *language, written *Identify) {
 	one := action{kind: engine.ActionIdentify}
-	one.userID = c.field(&one, compiled, language, "user_id", written.UserID)
-	one.traits = c.field(&one, compiled, language, "traits", written.Traits)
+	one.userID = c.field(&one, compiled, language, "user_id", &written.UserID)
+	one.traits = c.field(&one, compiled, language, "traits", &written.Traits)
+	if one.traits != nil {
+		one.keep = one.traits.mentions(compiled.mentions)
+	}
 	compiled.actions = append(compiled.actions, one)
 }
 
 func (c *compilation) trigger(compiled *rule, language *language, written *Trigger) {
 	one := action{kind: engine.ActionTrigger, workflow: written.Workflow}
 	one.note("workflow", written.Workflow)
-	one.recipients = c.field(&one, compiled, language, "recipients", written.Recipients)
-	one.actor = c.field(&one, compiled, language, "actor", written.Actor)
-	one.data = c.field(&one, compiled, language, "data", written.Data)
-	one.tenant = c.field(&one, compiled, language, "tenant", written.Tenant)
-	one.cancellationKey = c.field(&one, compiled, language, "cancellation_key", written.CancellationKey)
+	one.recipients = c.field(&one, compiled, language, "recipients", &written.Recipients)
+	one.actor = c.field(&one, compiled, language, "actor", &written.Actor)
+	one.data = c.field(&one, compiled, language, "data", &written.Data)
+	one.tenant = c.field(&one, compiled, language, "tenant", &written.Tenant)
+	one.cancellationKey = c.field(&one, compiled, language, "cancellation_key", &written.CancellationKey)
 	compiled.actions = append(compiled.actions, one)
 }
 
 // field compiles one field of an action; nil when the file does not have it, or it is wrong.
-func (c *compilation) field(one *action, compiled *rule, language *language, name string, text document.Text) *expression {
+func (c *compilation) field(one *action, compiled *rule, language *language, name string, text *document.Text) *expression {
 	if text.IsZero() {
 		return nil
 	}
@@ -207,7 +210,6 @@ func (c *compilation) field(one *action, compiled *rule, language *language, nam
 	if problem != nil {
 		return nil
 	}
-	compiledText.inherit(compiled.mentions)
 	return compiledText
 }
 
@@ -230,17 +232,31 @@ func describe(written *Rule, compiled *rule) engine.RuleInfo {
 		Key: written.Key.Value, Name: written.Name, Match: written.Match.Value,
 		File: written.Place.File(), Line: written.Place.Line, Indexed: compiled.match.indexed(),
 	}
-	var transforms, actions []string
+	var transforms []string
 	for _, one := range written.Transform {
 		transforms = append(transforms, asJSON(one.Name.Value)+":"+asJSON(one.Value.Value))
-	}
-	for _, one := range compiled.actions {
-		actions = append(actions, fmt.Sprintf("{%s:%s}", asJSON(one.kind), one.parameters))
 	}
 	if len(transforms) > 0 {
 		info.Transform = json.RawMessage("{" + strings.Join(transforms, ",") + "}")
 	}
-	info.Actions = json.RawMessage("[" + strings.Join(actions, ",") + "]")
+	info.Actions = listed(compiled.actions)
 	info.Version, info.Cost = version(&info), compiled.cost()
 	return info
+}
+
+// listed is what all actions say, as one list. Their parameters become parts of it, rather than being there twice.
+func listed(actions []action) json.RawMessage {
+	var each []string
+	for _, one := range actions {
+		each = append(each, fmt.Sprintf("{%s:%s}", asJSON(one.kind), one.parameters))
+	}
+	list := json.RawMessage("[" + strings.Join(each, ",") + "]")
+	at := 0
+	for i := range actions {
+		parameters := &actions[i].parameters
+		at += bytes.Index(list[at:], *parameters)
+		*parameters = list[at : at+len(*parameters) : at+len(*parameters)]
+		at += len(*parameters)
+	}
+	return list
 }

@@ -14,7 +14,9 @@ import (
 type Compiler struct {
 	book *pathBook
 	// used is how many paths the sets look at.
-	used   int
+	used int
+	// kept is how many programs of texts are kept.
+	kept   int
 	before *Compiler // nil for the first, and once settled
 
 	files     map[string]*File
@@ -55,7 +57,7 @@ func (c *Compiler) Next() *Compiler {
 	if c.book.len() > spare+depth*c.used {
 		return next // most of the paths are of rules that are gone: begin again
 	}
-	next.book, next.before = c.book, c
+	next.book, next.kept, next.before = c.book, c.kept, c
 	return next
 }
 
@@ -109,21 +111,38 @@ func (c *Compiler) language(transforms ...string) *language {
 }
 
 // expression compiles one, or takes the code of one that reads the same.
-func (c *Compiler) expression(l *language, text document.Text) (*expression, *document.Problem) {
+func (c *Compiler) expression(l *language, text *document.Text) (*expression, *document.Problem) {
 	key := codeKey{strings.Join(l.transforms, " "), text.Value}
 	known := c.codes[key]
 	if known == nil && c.before != nil {
 		known = c.before.codes[key]
 	}
 	if known == nil {
-		made, problem := l.compile(text)
+		made, problem := l.compile(*text)
 		if problem != nil {
 			return nil, problem
 		}
 		known = made.code
+		c.spare(known, *text)
 	}
 	c.codes[key] = known
-	return &expression{text: text, code: known, mentions: known.traits}, nil
+	return &expression{text, known}, nil
+}
+
+// A hundred thousand programs that are seldom run would take most of the memory: beyond keptPrograms those of short texts
+// are made when an event first wants them. One of a longText would take too long while the event waits.
+const (
+	keptPrograms = 20_000
+	longText     = 1 << 10
+)
+
+// spare lets go of a program that is made again when it is wanted.
+func (c *Compiler) spare(made *code, text document.Text) {
+	if c.kept >= keptPrograms && len(text.Value) < longText {
+		made.program = nil
+		return
+	}
+	c.kept++
 }
 
 // findings are those of a file whose types have been checked before.

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/vm"
 
 	"switchyard/rules/document"
 )
@@ -22,13 +21,9 @@ type match struct {
 type conjunct struct {
 	probe
 	// value is what the part reads; nil for one that compares a text of the event with literals. Its program is there when
-	// the probe does not know the part, and else made when the probe is unsure for the first time, which is seldom: a
-	// hundred thousand programs that are never run would take most of the memory.
+	// the probe does not know the part, and else made when the probe is unsure for the first time, which is seldom.
 	value *expression
 }
-
-// longMatch is the length in bytes from which a match is compiled at once: it would take too long while an event waits.
-const longMatch = 1 << 10
 
 // probe is no when a part is false, as far as probes can tell, and yes when all are true.
 func (m *match) probe(n *notes) answer {
@@ -60,7 +55,7 @@ func (m *match) evaluate(s *scope) (bool, error) {
 		if m.parts[i].ask(&s.notes) == yes {
 			continue
 		}
-		met, err := m.evaluatePart(i, s)
+		met, err := m.parts[i].value.holds(s)
 		switch {
 		case err != nil:
 			if failed == nil {
@@ -73,30 +68,6 @@ func (m *match) evaluate(s *scope) (bool, error) {
 	return failed == nil, failed
 }
 
-// evaluatePart has the expression of a part tell.
-func (m *match) evaluatePart(i int, s *scope) (bool, error) {
-	value := m.parts[i].value
-	value.late.Do(func() {
-		if value.program == nil {
-			value.program, value.broken = programOf(m.text, i)
-		}
-	})
-	if value.broken != nil {
-		return false, *value.broken
-	}
-	return value.holds(s)
-}
-
-// programOf compiles one part of a match that has been checked.
-func programOf(text document.Text, i int) (*vm.Program, *document.Problem) {
-	l := newLanguage(eventPlace)
-	node, problem := l.parse(text)
-	if problem != nil {
-		return nil, problem
-	}
-	return l.program(text, conjuncts(node, nil)[i])
-}
-
 // match compiles a rule's condition; a text that the file does not have matches everything.
 func (l *language) match(text document.Text, book *pathBook) (m match, problem *document.Problem) {
 	if text.IsZero() {
@@ -107,10 +78,13 @@ func (l *language) match(text document.Text, book *pathBook) (m match, problem *
 	if problem != nil {
 		return m, problem
 	}
-	for _, part := range conjuncts(node, nil) {
+	for i, part := range conjuncts(node, nil) {
 		compiled, problem := l.conjunct(text, part, probing{book})
 		if problem != nil {
 			return m, problem
+		}
+		if compiled.value != nil {
+			compiled.value.part = int32(i)
 		}
 		m.parts = append(m.parts, compiled)
 		m.groups = append(m.groups, compiled.offers(true)...)
@@ -128,7 +102,7 @@ func (l *language) conjunct(text document.Text, part ast.Node, probing probing) 
 	if boolean := part.Nature(); !boolean.IsUnknown(&l.config.NtCache) && !boolean.IsBool() && !boolean.Nil {
 		return c, at(text, part.Location().From, "a condition must be true or false, not %s", withArticle(goTypes.Replace(boolean.String()+" ")))
 	}
-	if knows(c.probe) && len(text.Value) < longMatch {
+	if knows(c.probe) && len(text.Value) < longText {
 		c.value, problem = l.survey(text, part)
 		return c, problem
 	}

@@ -240,7 +240,7 @@ func (r *rule) expressions(each func(*expression)) {
 
 // cost is that of all expressions of a rule.
 func (r *rule) cost() (steps int) {
-	r.expressions(func(e *expression) { steps += e.cost })
+	r.expressions(func(e *expression) { steps += int(e.cost) })
 	return steps
 }
 

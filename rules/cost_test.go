@@ -32,7 +32,7 @@ func TestCost(t *testing.T) {
 			t.Errorf("%s: %v", test.source, problem)
 			continue
 		}
-		if e.cost < test.least || e.cost > test.most {
+		if int(e.cost) < test.least || int(e.cost) > test.most {
 			t.Errorf("%.60s costs %d", test.source, e.cost)
 		}
 	}

@@ -422,7 +422,7 @@ func (g grammar) match() string {
 		match += fmt.Sprintf(" && %s %s %s && %s %s %s", path, g.of("<", "<=", ">"), g.number(), g.of(path, path, "data.n"), g.of(">", ">=", "<"), g.number())
 	}
 	if g.oneIn(10) {
-		match += strings.Repeat(" ", longMatch)
+		match += strings.Repeat(" ", longText)
 	}
 	for range g.IntN(3) {
 		match += g.of(" && ", " and ", " && ", " && ", " || ") + g.condition(2, nil)

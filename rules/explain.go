@@ -159,7 +159,7 @@ func (x *explainer) standing(r *rule, found bool, quarantine *held) standing {
 		part := &r.match.parts[i]
 		is := part.ask(&x.scope.notes)
 		if is == unsure {
-			met, err := r.match.evaluatePart(i, x.scope)
+			met, err := part.value.holds(x.scope)
 			is = answerOf(met && err == nil)
 		}
 		if is == yes {

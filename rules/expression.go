@@ -2,6 +2,7 @@ package rules
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"sync"
 
@@ -17,18 +18,21 @@ import (
 
 // expression is one compiled expression, or one part of a match, where it stands.
 type expression struct {
-	text document.Text
+	text *document.Text
 	*code
-	// mentions are the reserved traits that it names, itself or by a transform.
-	mentions []string
 }
 
 // code is what an expression does; all that read alike, in whichever rules, share it.
 type code struct {
-	// program is nil for a part of a match that probes know, until one is unsure; see conjunct.
+	// program is nil for one that is made when it is wanted first, of the text, which has been checked; see ready.
 	program *vm.Program
 	broken  *document.Problem
 	late    sync.Once
+	// part is its number in a match, or noPart, and transforms are the names that the text sees.
+	part       int32
+	transforms []string
+	// loops is true when it goes through lists.
+	loops bool
 	// uses are the event's names in it, traits the reserved ones that it names, and others the names in it that are not
 	// the event's.
 	uses   nameSet
@@ -37,10 +41,37 @@ type code struct {
 	// members are those that it looks up by a literal name, of a value that has a name; is is the name that is all of it.
 	members []memberUse
 	is      string
-	// loops is true when it goes through lists.
-	loops bool
 	// once is what it costs beside its loops, and cost about what all of it does, in steps.
-	once, cost int
+	once, cost int32
+}
+
+// noPart is the number of an expression that is not a part of a match.
+const noPart = -1
+
+// ready is the program, which is made when the first event wants it where it was not kept.
+func (e *expression) ready() (*vm.Program, error) {
+	e.late.Do(func() {
+		if e.program == nil {
+			e.program, e.broken = remade(*e.text, int(e.part), e.transforms)
+		}
+	})
+	if e.broken != nil {
+		return nil, *e.broken
+	}
+	return e.program, nil
+}
+
+// remade compiles a text that has been checked, or a part of it.
+func remade(text document.Text, part int, transforms []string) (*vm.Program, *document.Problem) {
+	l := newLanguage(eventPlace, transforms...)
+	node, problem := l.parse(text)
+	if problem != nil {
+		return nil, problem
+	}
+	if part != noPart {
+		node = conjuncts(node, nil)[part]
+	}
+	return l.program(text, node)
 }
 
 // build compiles a checked node of an expression; the node is changed.
@@ -59,10 +90,12 @@ func (l *language) build(text document.Text, node ast.Node) (*expression, *docum
 // program compiles a checked node; the node is changed.
 func (l *language) program(text document.Text, node ast.Node) (*vm.Program, *document.Problem) {
 	ast.Walk(&node, &rewrite{cache: &l.config.NtCache, cost: costOf(node)})
-	program, err := compiler.Compile(&parser.Tree{Node: node}, l.config)
+	root := &ast.SequenceNode{Nodes: []ast.Node{node}}
+	program, err := compiler.Compile(&parser.Tree{Node: root}, l.config)
 	if err != nil {
 		return nil, at(text, node.Location().From, "this expression can not be compiled")
 	}
+	root.Nodes = nil // the program would keep the tree, which is larger than itself and of no more use
 	return program, nil
 }
 
@@ -80,9 +113,9 @@ func (l *language) survey(text document.Text, node ast.Node) (*expression, *docu
 	if problem := cost.refusal(text, node); problem != nil {
 		return nil, problem
 	}
-	c := &code{is: nameOf(node), once: cost.once, cost: cost.nominal}
+	c := &code{is: nameOf(node), once: int32(cost.once), cost: int32(min(cost.nominal, math.MaxInt32)), transforms: l.transforms, part: noPart}
 	ast.Walk(&node, &survey{c, l.place})
-	return &expression{text: text, code: c, mentions: c.traits}, nil
+	return &expression{&text, c}, nil
 }
 
 // survey finds out what an expression uses.
@@ -113,32 +146,33 @@ func (s *survey) Visit(node *ast.Node) {
 	s.lookup(*node)
 }
 
-// inherit adds the mentions of the transforms that the expression uses.
-func (e *expression) inherit(transforms map[string][]string) {
-	e.mentions = slices.Clone(e.mentions)
-	for name, mentions := range transforms {
-		for _, mention := range mentions {
-			if slices.Contains(e.others, name) && !slices.Contains(e.mentions, mention) {
-				e.mentions = append(e.mentions, mention)
-			}
-		}
+// mentions are the reserved traits that the expression names, itself or by the transforms that it uses.
+func (e *expression) mentions(transforms map[string][]string) []string {
+	all := slices.Clone(e.traits)
+	for _, name := range e.others {
+		all = append(all, transforms[name]...)
 	}
-	slices.Sort(e.mentions)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // run is the expression's value. The error is a document.Problem at the place that raised it.
 func (e *expression) run(s *scope) (value any, err error) {
 	defer func() {
 		if r := recover(); r != nil { // a fault of expr's, or ours, is this rule's only
-			err = *at(e.text, 0, "this expression failed: %v", r)
+			err = *at(*e.text, 0, "this expression failed: %v", r)
 		}
 		s.budget.end()
 	}()
-	if err := s.budget.begin(e.once); err != nil {
+	if err := s.budget.begin(int(e.once)); err != nil {
 		return nil, e.overBudget(s, err)
 	}
+	program, err := e.ready()
+	if err != nil {
+		return nil, err
+	}
 	if err := s.load(e.uses); err != nil {
-		return nil, *at(e.text, 0, "%s", err.Error())
+		return nil, *at(*e.text, 0, "%s", err.Error())
 	}
 	machine := &s.machine
 	if e.loops {
@@ -146,7 +180,7 @@ func (e *expression) run(s *scope) (value any, err error) {
 	}
 	machine.MemoryBudget = memoryBudget
 	s.values[budgetName] = &s.budget
-	value, err = machine.Run(e.program, s.values)
+	value, err = machine.Run(program, s.values)
 	if err != nil {
 		if isOverBudget(err) {
 			return nil, e.overBudget(s, err)
@@ -166,13 +200,13 @@ func (e *expression) overBudget(s *scope, err error) error {
 func (e *expression) problem(err error) document.Problem {
 	var located *file.Error
 	if !errors.As(err, &located) {
-		return *at(e.text, 0, "%s", plainly(err.Error()))
+		return *at(*e.text, 0, "%s", plainly(err.Error()))
 	}
 	message := plainly(located.Message)
 	if ours := (own{}); errors.As(err, &ours) {
 		message = ours.Error()
 	}
-	return *at(e.text, located.From, "%s", message)
+	return *at(*e.text, located.From, "%s", message)
 }
 
 // holds is the value of a condition.
@@ -183,7 +217,7 @@ func (e *expression) holds(s *scope) (bool, error) {
 	}
 	met, err := truth(value)
 	if err != nil {
-		return false, *at(e.text, 0, "%s", err.Error())
+		return false, *at(*e.text, 0, "%s", err.Error())
 	}
 	return met, nil
 }

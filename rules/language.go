@@ -91,6 +91,11 @@ func (l *language) known() []string {
 	return slices.Compact(known)
 }
 
+// offers reports a function that expressions can call here.
+func (l *language) offers(name string) bool {
+	return l.config.Builtins[name] != nil || functions[name] != nil
+}
+
 // parse reads and checks an expression.
 func (l *language) parse(text document.Text) (node ast.Node, problem *document.Problem) {
 	defer func() {

@@ -146,7 +146,12 @@ type Guard struct {
 	holding map[*watch]bool
 	untold  map[*watch]engine.Quarantine
 	trouble bool // the last meeting with the store failed
+	// lines are how many rules were quarantined since the last meeting.
+	lines int
 }
+
+// mostLines is how many rules the log names between two meetings: thousands can go wrong at once.
+const mostLines = 20
 
 // Guarded is the guard of a book; a book without one has no quarantines. It must be called before events are decided.
 func Guarded(book *Book, store Quarantines, logger *slog.Logger) *Guard {
@@ -168,9 +173,14 @@ func (g *Guard) trip(r *watched, reason string, err error, at time.Time) {
 	q := engine.Quarantine{Version: r.version, Reason: reason, At: at.UTC(), LastError: err.Error()}
 	g.untold[r.watch] = q
 	g.hold(r, q, "a rule is quarantined, and is not evaluated any more")
+	g.wake()
+}
+
+// wake has Run meet the store.
+func (g *Guard) wake() {
 	select {
 	case g.tripped <- struct{}{}:
-	default: // Run is woken already
+	default: // it is woken already
 	}
 }
 
@@ -179,6 +189,9 @@ func (g *Guard) hold(r *watched, q engine.Quarantine, message string) {
 	g.holding[r.watch] = true
 	r.refuse(q)
 	r.quarantines.Add(1)
+	if g.lines++; g.lines > mostLines {
+		return
+	}
 	g.logger.Warn(message, "environment", r.environment, "rule", r.rule, "version", r.version,
 		"reason", quarantineReasons[q.Reason], "error", q.LastError,
 		"bring_it_back", r.releaseCommand()+", or change the rule")
@@ -234,7 +247,12 @@ func (g *Guard) report(ctx context.Context, err error) {
 	g.mu.Lock()
 	before := g.trouble
 	g.trouble = err != nil
+	more := g.lines - mostLines
+	g.lines = 0
 	g.mu.Unlock()
+	if more > 0 {
+		g.logger.Warn("more rules are quarantined; the metric switchyard_rule_quarantined names them", "rules", more)
+	}
 	switch {
 	case err != nil && !before && context.Cause(ctx) != context.Canceled:
 		g.logger.Warn("quarantines of rules can not be shared; they hold in each process for itself until they can", "error", err)
@@ -243,8 +261,9 @@ func (g *Guard) report(ctx context.Context, err error) {
 	}
 }
 
-// tell stores what is not stored yet.
+// tell stores what is not stored yet; what it has no time for is for the next meeting.
 func (g *Guard) tell(ctx context.Context) error {
+	end := time.Now().Add(syncTime / 2)
 	g.mu.Lock()
 	untold := make(map[*watch]engine.Quarantine, len(g.untold))
 	for w, q := range g.untold {
@@ -252,6 +271,10 @@ func (g *Guard) tell(ctx context.Context) error {
 	}
 	g.mu.Unlock()
 	for w, q := range untold {
+		if time.Now().After(end) {
+			g.wake()
+			break
+		}
 		if err := g.store.Quarantine(ctx, w.environment, w.rule, q); err != nil {
 			return err
 		}

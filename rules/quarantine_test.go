@@ -362,3 +362,31 @@ func TestQuarantineConcurrently(t *testing.T) {
 		t.Error("not quarantined in the end")
 	}
 }
+
+// Hundreds of rules that go wrong at once flood neither the log nor the event log.
+func TestManyQuarantinesAtOnce(t *testing.T) {
+	var source strings.Builder
+	source.WriteString("rules:\n")
+	const rules = 300
+	for i := range rules {
+		fmt.Fprintf(&source, "  - {key: r%d, match: data.n - %d > 1, actions: [{trigger: {workflow: w, recipients: user_id}}]}\n", i, i)
+	}
+	store := &shelf{}
+	p, other := newProcess(t, store, source.String()), newProcess(t, store, source.String())
+	for _, decision := range []*engine.Decision{p.decide(1, `"text"`), p.decide(fewestJudged, `"text"`)} {
+		last := decision.Errors[len(decision.Errors)-1]
+		if len(decision.Errors) != mostErrors+1 || last.Message != "200 more rules failed, or are quarantined" || decision.Errors[mostErrors-1].Message == "" {
+			t.Errorf("%d errors, the last: %+v", len(decision.Errors), last)
+		}
+	}
+	p.sync()
+	other.sync()
+	for name, log := range map[string]string{"the process that saw it": p.log.String(), "the other": other.log.String()} {
+		if lines := strings.Count(log, "\n"); lines != mostLines+1 || !strings.Contains(log, "rules=280") {
+			t.Errorf("%s logs %d lines:\n%s", name, lines, log)
+		}
+	}
+	if !other.held("r0") || !other.held("r299") {
+		t.Error("the other process does not hold them")
+	}
+}

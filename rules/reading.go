@@ -121,7 +121,7 @@ func (r *reading) original(message *engine.Mapped, item any) {
 		message.Original, err = encodeJSON(value)
 	}
 	if err != nil {
-		message.Original, message.Err = json.RawMessage("null"), failed("each", *at(r.each.text, 0, "%s", err.Error()))
+		message.Original, message.Err = json.RawMessage("null"), failed("each", *at(*r.each.text, 0, "%s", err.Error()))
 	}
 	r.made.bytes += len(message.Original)
 }
@@ -152,7 +152,7 @@ func (r *reading) value(part *mappedPart) (any, error) {
 		return instant.UTC(), nil
 	}
 	if value, err = r.plain(value); err != nil {
-		return nil, *at(part.value.text, 0, "%s", err.Error())
+		return nil, *at(*part.value.text, 0, "%s", err.Error())
 	}
 	return value, nil
 }

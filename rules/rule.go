@@ -33,6 +33,8 @@ type action struct {
 	workflow   string
 
 	userID, traits *expression
+	// keep are the reserved traits that the rule sets on purpose.
+	keep []string
 
 	recipients, actor, data, tenant, cancellationKey *expression
 }
@@ -94,7 +96,7 @@ func (a *action) resolve(s *scope, into *engine.Action) (reason, err error) {
 		if v.err != nil {
 			return nil, v.err
 		}
-		into.Identify, reason = engine.NewIdentify(userID, traits, a.keep()...)
+		into.Identify, reason = engine.NewIdentify(userID, traits, a.keep...)
 	} else {
 		given := engine.TriggerValues{
 			Recipients: v.of(a.recipients), Actor: v.of(a.actor), Data: v.of(a.data),
@@ -109,14 +111,6 @@ func (a *action) resolve(s *scope, into *engine.Action) (reason, err error) {
 		into.Identify, into.Trigger = nil, nil
 	}
 	return reason, nil
-}
-
-// keep are the reserved traits that the rule sets on purpose.
-func (a *action) keep() []string {
-	if a.traits == nil {
-		return nil
-	}
-	return a.traits.mentions
 }
 
 // values evaluates expressions up to the first that fails.
@@ -134,7 +128,7 @@ func (v *values) of(e *expression) any {
 	if err == nil {
 		p := plainer{}
 		if value, err = p.value(value, 0); err != nil {
-			err = *at(e.text, 0, "%s", err.Error())
+			err = *at(*e.text, 0, "%s", err.Error())
 		}
 		v.scope.budget.charge(&p)
 	}

@@ -7,6 +7,7 @@
 package rules
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -81,6 +82,7 @@ func (s *Set) decide(event *engine.Event, page *page) *engine.Decision {
 		decision = collect(decision, r, matched, actions, err)
 	}
 	if decision != nil {
+		decision.Errors = abridged(decision.Errors)
 		slices.SortStableFunc(decision.Actions, func(a, b *engine.Action) int { return strings.Compare(a.Kind, b.Kind) }) // identify < trigger
 	}
 	return decision
@@ -115,10 +117,27 @@ func collect(decision *engine.Decision, r *rule, matched bool, actions []*engine
 		decision = &engine.Decision{}
 	}
 	if err != nil {
-		decision.Errors = append(decision.Errors, engine.RuleError{Rule: r.key, Message: err.Error()})
+		failure := engine.RuleError{Rule: r.key}
+		if len(decision.Errors) < mostErrors {
+			failure.Message = err.Error()
+		}
+		decision.Errors = append(decision.Errors, failure)
 		return decision
 	}
 	decision.Rules = append(decision.Rules, r.key)
 	decision.Actions = append(decision.Actions, actions...)
 	return decision
+}
+
+// mostErrors is how many rules the log of one event has that failed on it: with thousands it would be larger than all
+// events.
+const mostErrors = 100
+
+// abridged are the first of many errors, and how many more there are.
+func abridged(errors []engine.RuleError) []engine.RuleError {
+	if more := len(errors) - mostErrors; more > 0 {
+		last := engine.RuleError{Message: fmt.Sprintf("%d more rules failed, or are quarantined", more)}
+		errors = append(errors[:mostErrors], last)
+	}
+	return errors
 }

@@ -14,36 +14,36 @@ import (
 type Text struct {
 	Value string
 
-	doc   *Document
-	place Place
-	style yaml.Style
+	// There are a million of these in large sets, so they are small: 40 bytes.
+	doc       *Document
+	line, col int32
+	style     yaml.Style
 	// expanded is true when Value is not what the file says: only the beginning has a place then.
 	expanded bool
 }
 
 func (d *Document) text(node *yaml.Node) Text {
-	return Text{Value: node.Value, doc: d, place: d.place(node), style: node.Style}
+	return Text{Value: node.Value, doc: d, line: int32(node.Line), col: int32(node.Column), style: node.Style} // of at most MaxBytes
 }
 
 // At is the place of a byte of Value. It is exact for plain, quoted and block scalars, whatever their folding,
 // indentation and escapes.
 func (t Text) At(offset int) Place {
 	if t.doc == nil || t.expanded {
-		return t.place
+		return t.Place()
 	}
-	at := t.doc.offset(t.place.Line, t.place.Col)
+	at := t.doc.offset(int(t.line), int(t.col))
 	at += properties(t.doc.src[at:])
 	w := walk{src: t.doc.src, at: at, value: t.Value}
-	place := t.place
-	place.Line, place.Col = t.doc.position(w.to(t.style, min(max(offset, 0), len(t.Value))))
-	return place
+	line, col := t.doc.position(w.to(t.style, min(max(offset, 0), len(t.Value))))
+	return Place{Line: line, Col: col, doc: t.doc}
 }
 
 // IsZero reports that the file has no such scalar.
 func (t Text) IsZero() bool { return t.doc == nil }
 
 // Place is where the scalar begins.
-func (t Text) Place() Place { return t.place }
+func (t Text) Place() Place { return Place{Line: int(t.line), Col: int(t.col), doc: t.doc} }
 
 // CutByComment reports that the scalar ends where a # after a space began a comment, which in an expression is seldom
 // meant.
