@@ -223,3 +223,24 @@ rules:
 		t.Errorf("%+v", decision)
 	}
 }
+
+// Data that can not be decoded is found out once, not by every rule.
+func TestUnreadableDataCostsOnce(t *testing.T) {
+	var source strings.Builder
+	source.WriteString("rules:\n")
+	for i := range 300 {
+		fmt.Fprintf(&source, "  - {key: r%d, match: data.a + %d == 1, actions: [{trigger: {workflow: w, recipients: user_id}}]}\n", i, i)
+	}
+	set := compileText(t, source.String())
+	data := `{"a":[` + strings.Repeat("1,", engine.DefaultJSONLimits.Values) + `1]}`
+	var decision *engine.Decision
+	cpu, _ := usage(func() {
+		decision = set.Decide(&engine.Event{Type: "track", Data: json.RawMessage(data)})
+	})
+	if cpu > 300*time.Millisecond {
+		t.Errorf("it took %s", cpu)
+	}
+	if first := decision.Errors[0]; !strings.Contains(first.Message, "more than 500000 JSON values") {
+		t.Errorf("%+v", first)
+	}
+}

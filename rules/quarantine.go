@@ -146,7 +146,7 @@ type Guard struct {
 	holding map[*watch]bool
 	untold  map[*watch]engine.Quarantine
 	trouble bool // the last meeting with the store failed
-	// lines are how many rules were quarantined since the last meeting.
+	// lines are how many rules were quarantined or released since the last meeting.
 	lines int
 }
 
@@ -189,7 +189,7 @@ func (g *Guard) hold(r *watched, q engine.Quarantine, message string) {
 	g.holding[r.watch] = true
 	r.refuse(q)
 	r.quarantines.Add(1)
-	if g.lines++; g.lines > mostLines {
+	if !g.says() {
 		return
 	}
 	g.logger.Warn(message, "environment", r.environment, "rule", r.rule, "version", r.version,
@@ -197,11 +197,20 @@ func (g *Guard) hold(r *watched, q engine.Quarantine, message string) {
 		"bring_it_back", r.releaseCommand()+", or change the rule")
 }
 
+// says reports whether the log has a line for one more rule.
+func (g *Guard) says() bool {
+	g.lines++
+	return g.lines <= mostLines
+}
+
 // free has a rule evaluated again.
 func (g *Guard) free(w *watch) {
 	delete(g.holding, w)
 	delete(g.untold, w)
 	w.release()
+	if !g.says() {
+		return
+	}
 	g.logger.Info("a rule was released, and is evaluated again", "environment", w.environment, "rule", w.rule)
 }
 
@@ -251,7 +260,7 @@ func (g *Guard) report(ctx context.Context, err error) {
 	g.lines = 0
 	g.mu.Unlock()
 	if more > 0 {
-		g.logger.Warn("more rules are quarantined; the metric switchyard_rule_quarantined names them", "rules", more)
+		g.logger.Warn("more rules were quarantined or released; the metric switchyard_rule_quarantined names those in quarantine", "rules", more)
 	}
 	switch {
 	case err != nil && !before && context.Cause(ctx) != context.Canceled:

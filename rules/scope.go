@@ -79,7 +79,7 @@ type scope struct {
 	event  *engine.Event
 	values map[string]any
 	loaded nameSet
-	// decoded are the objects made so far: data is often the same bytes as properties.
+	// decoded are the objects made so far, and those that can not be: data is often the same bytes as properties.
 	decoded    []decoded
 	machine    vm.VM
 	budget     budget
@@ -90,6 +90,7 @@ type scope struct {
 type decoded struct {
 	doc    json.RawMessage
 	object map[string]any
+	err    error
 }
 
 var scopes = sync.Pool{New: func() any { return &scope{values: map[string]any{}} }}
@@ -145,17 +146,14 @@ func (s *scope) object(doc json.RawMessage) (map[string]any, error) {
 	}
 	for _, before := range s.decoded {
 		if unsafe.SliceData(before.doc) == unsafe.SliceData(doc) && len(before.doc) == len(doc) {
-			return before.object, nil
+			return before.object, before.err
 		}
 	}
 	value, err := engine.DecodeJSON(doc)
-	if err != nil {
-		return nil, err
-	}
 	object, ok := value.(map[string]any)
 	if !ok {
 		object = map[string]any{}
 	}
-	s.decoded = append(s.decoded, decoded{doc, object})
-	return object, nil
+	s.decoded = append(s.decoded, decoded{doc, object, err})
+	return object, err
 }
