@@ -27,6 +27,8 @@ type page struct {
 	rules []*watched
 	byKey map[string]*watched
 	guard *Guard
+	// uncounted is true for a page that is only asked.
+	uncounted bool
 }
 
 // watched is one live rule at work. The counter is its key's, the watch its version's.
@@ -109,12 +111,7 @@ func (b *Book) Preview(environment string) *Preview {
 	if live == nil {
 		return nil
 	}
-	aside := &page{set: live.set, rules: make([]*watched, len(live.rules))}
-	for i, r := range live.rules {
-		aside.rules[i] = &watched{watch: &watch{}, counter: new(counter), info: r.info}
-		aside.rules[i].held.Store(r.held.Load())
-	}
-	return &Preview{aside}
+	return &Preview{&page{set: live.set, rules: live.rules, uncounted: true}}
 }
 
 // Decide is what the book would decide.
@@ -227,6 +224,9 @@ type failure struct {
 // done counts one evaluation of a rule that began when the one before it ended; it returns when this one did. Over is the
 // error of going over a budget, which need not be that of the rule.
 func (p *page) done(r *watched, begun time.Time, matched bool, err, over error) (ended time.Time) {
+	if p.uncounted {
+		return begun
+	}
 	ended = time.Now()
 	r.add(ended.Sub(begun), ended, matched, err)
 	if reason := r.saw(err != nil, over != nil); reason != "" {

@@ -63,7 +63,9 @@ func (s *Set) decide(event *engine.Event, page *page) *engine.Decision {
 		known := r.match.probe(&scope.notes)
 		if page != nil {
 			live := page.rules[number]
-			live.survivors.Add(1)
+			if !page.uncounted {
+				live.survivors.Add(1)
+			}
 			if held := live.held.Load(); held != nil && known != no {
 				decision = collect(decision, r, false, nil, held.notice)
 				continue
