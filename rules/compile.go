@@ -28,7 +28,7 @@ func (c *Compiler) Compile(environment string, files []*File) (*Set, error) {
 	rules := make([]*rule, 0, count)
 	for _, file := range files {
 		for _, compiled := range work.file(file) {
-			if compiled.enabled {
+			if compiled != nil && compiled.enabled {
 				rules = append(rules, compiled)
 			}
 		}
@@ -49,14 +49,18 @@ type compilation struct {
 	problems    document.Problems
 }
 
+// mostProblems is more than anybody reads; whoever wrote as much wrong need not wait for the rest.
+const mostProblems = 1000
+
 func (c *compilation) report(problem *document.Problem) {
-	if problem != nil {
+	if problem != nil && len(c.problems) < mostProblems {
 		c.problems = append(c.problems, *problem)
 	}
 }
 
 func (c *compilation) wrong(place document.Place, format string, args ...any) {
-	c.problems = append(c.problems, place.Problem(format, args...))
+	problem := place.Problem(format, args...)
+	c.report(&problem)
 }
 
 // file compiles the rules of one, unless it has not changed. One that is wrong is not remembered, or the next Compiler
@@ -70,6 +74,9 @@ func (c *compilation) file(file *File) []*rule {
 	if compiled == nil {
 		compiled = make([]*rule, len(file.Rules))
 		for i := range file.Rules {
+			if len(c.problems) >= mostProblems {
+				break
+			}
 			compiled[i] = c.rule(&file.Rules[i])
 		}
 	}

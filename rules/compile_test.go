@@ -12,6 +12,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
 
+	"switchyard/engine"
 	"switchyard/rules/document"
 )
 
@@ -394,5 +395,42 @@ func TestReadme(t *testing.T) {
 				t.Errorf("the README does not tell of %s", name)
 			}
 		}
+	}
+}
+
+// Of very many programs some are made only when an event wants them; they do the same, and fail at the same place.
+func TestProgramsThatAreMadeLate(t *testing.T) {
+	file, err := Parse("r.yaml", []byte(`rules:
+  - key: good
+    match: name == "n" && any(data.items, .a == 1) && len(data.items) > 1
+    transform: {every: 'map(data.items, .a)', more: 'every[1:]'}
+    actions:
+      - identify: {user_id: user_id, traits: '{"every": every}'}
+      - trigger: {workflow: w, recipients: user_id, data: '{"more": more, "preferences": 1}'}
+  - key: bad
+    match: name == "n"
+    transform: {every: data.items, more: 'every - 1'}
+    actions: [{trigger: {workflow: w, recipients: user_id}}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made []string
+	for _, kept := range []int{0, keptPrograms} {
+		compiler := NewCompiler()
+		compiler.kept = kept
+		set, err := compiler.Compile("e", []*File{file})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if late := set.rules[0].transforms[0].value.program == nil; late != (kept > 0) {
+			t.Errorf("with %d programs there is one: %v", kept, !late)
+		}
+		decision := set.Decide(&engine.Event{Type: "track", Name: "n", UserID: "u", Data: json.RawMessage(`{"items":[{"a":1},{"a":2}]}`)})
+		text, _ := json.Marshal(decision)
+		made = append(made, string(text))
+	}
+	if made[0] != made[1] || !strings.Contains(made[0], "r.yaml:10:49") {
+		t.Errorf("at once: %s\nlate:    %s", made[0], made[1])
 	}
 }

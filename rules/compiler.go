@@ -101,10 +101,16 @@ func (c *Compiler) known(path string) *File {
 	return c.before.files[path]
 }
 
+// keptLanguages is how many are kept for other rules: each takes tens of kB, and a rule can have hundreds of its own.
+const keptLanguages = 500
+
 // language is that of expressions below some transforms.
 func (c *Compiler) language(transforms ...string) *language {
 	key := strings.Join(transforms, " ")
 	if c.languages[key] == nil {
+		if len(c.languages) >= keptLanguages {
+			clear(c.languages)
+		}
 		c.languages[key] = newLanguage(eventPlace, transforms...)
 	}
 	return c.languages[key]

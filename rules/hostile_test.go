@@ -244,3 +244,46 @@ func TestUnreadableDataCostsOnce(t *testing.T) {
 		t.Errorf("%+v", first)
 	}
 }
+
+// Rules with hundreds of transforms of their own do not have the compiler keep a language for each.
+func TestManyTransformsTakeLittleMemory(t *testing.T) {
+	var source strings.Builder
+	source.WriteString("rules:\n")
+	for r := range 6 {
+		fmt.Fprintf(&source, "  - key: r%d\n    transform:\n", r)
+		for i := range 300 {
+			fmt.Fprintf(&source, "      t%d_%d: data.x\n", r, i)
+		}
+		source.WriteString("    actions: [{trigger: {workflow: w, recipients: user_id}}]\n")
+	}
+	file, err := Parse("r.yaml", []byte(source.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := NewCompiler()
+	if _, err := compiler.Compile("e", []*File{file}); err != nil {
+		t.Fatal(err)
+	}
+	if kept := len(compiler.languages); kept > keptLanguages {
+		t.Errorf("%d languages are kept", kept)
+	}
+}
+
+func TestRefusalsAreShort(t *testing.T) {
+	for source, want := range map[string]string{
+		strings.Repeat("9", 60_000):                     "the number 99",
+		strings.Repeat("1+", 20_000) + "1":              "the expression has more than 10000 parts; give some of them names in transforms",
+		`"" matches "` + strings.Repeat("(", 900) + `"`: "error parsing regexp",
+		`groupBy(data.items, groupBy(#, #))`:            "a condition must be true or false, not an object",
+	} {
+		text, _ := json.Marshal(source)
+		file, err := Parse("r.yaml", fmt.Appendf(nil, "rules: [{key: a, match: %s, actions: [{trigger: {workflow: w, recipients: user_id}}]}]", text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Compile("e", []*File{file})
+		if err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 1100 {
+			t.Errorf("%.20s: %.200v", source, err)
+		}
+	}
+}

@@ -43,6 +43,8 @@ const (
 	maxExpressionNodes = 10_000
 )
 
+var tooManyParts = fmt.Sprintf("the expression has more than %d parts; give some of them names in transforms", maxExpressionNodes)
+
 // without are expr's functions that are not offered. The name type is the event's.
 var without = []string{"type", "now"}
 
@@ -238,7 +240,10 @@ func (l *language) problem(text document.Text, err error, brackets *bracketed) *
 	}
 	if number := tooLarge.FindStringSubmatch(located.Message); number != nil {
 		located.From = max(0, utf8.RuneCountInString(text.Value[:max(0, strings.Index(text.Value, number[1]))]))
-		located.Message = "the number " + number[1] + " is too large"
+		located.Message = "the number " + oneLine(number[1], maxShown) + " is too large"
+	}
+	if strings.Contains(located.Message, "exceeds maximum allowed nodes") {
+		located.From, located.Message = 0, tooManyParts
 	}
 	return at(text, located.From, "%s", l.sentence(text.Value, located))
 }
@@ -286,7 +291,7 @@ var unexpectedToken = regexp.MustCompile(`unexpected token (\w+)(?:\("(.*)"\))?`
 
 // goTypes are expr's words for types, which are Go's, in the order in which they must be replaced.
 var goTypes = strings.NewReplacer(
-	"map[string]interface {}", "object", "map[interface {}]interface {}", "object", "[]interface {}", "list",
+	"map[interface {}][]interface {}", "object", "map[string]interface {}", "object", "map[interface {}]interface {}", "object", "[]interface {}", "list",
 	"map[string]any", "object", "[]any", "list", "interface {}", "any value", "<nil>", "nothing",
 	"time.Time", "time", "time.Duration", "duration", "float64", "number", "uint64", "number", "json.Number", "number",
 	"[]string", "list", "[]int", "list", "[]number", "list", "bool)", "boolean)", "bool ", "boolean ",

@@ -174,7 +174,7 @@ func (d *Document) lastContent(line, end int) int {
 		last++ // the last line has no break
 	}
 	for last--; last > line; last-- {
-		if text := d.line(last); strings.TrimSpace(text) != "" && text[0] != '#' {
+		if text := d.line(last); len(bytes.TrimSpace(text)) > 0 && text[0] != '#' {
 			break
 		}
 	}

@@ -60,6 +60,9 @@ func (d *Document) place(node *yaml.Node) Place {
 }
 
 func (d *decoder) wrong(node *yaml.Node, format string, args ...any) {
+	if len(d.problems) >= maxProblems {
+		return
+	}
 	d.report(d.doc.place(node).Problem(format, args...))
 }
 

@@ -271,3 +271,51 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+// A file that is all values, or one line, is refused in little time, and what is shown of it is short.
+func TestHugeFiles(t *testing.T) {
+	for name, test := range map[string]struct{ source, message string }{
+		"a list":     {"items: [" + strings.Repeat("a,", 7<<20) + "]", "1:1: the file has more than 2000000 commas"},
+		"one line":   {"items: " + strings.Repeat("x", MaxBytes-100), "1:8: a list was expected, not a string"},
+		"many wrong": {"items: [" + strings.Repeat("{}, ", 300_000) + "]", "1:9: a string was expected, not an object"},
+		"too long":   {strings.Repeat("x", MaxBytes+1), "1:1: the file is larger than 16 MB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var into struct {
+				Items []string `yaml:"items"`
+			}
+			doc, err := Parse("a.yaml", []byte(test.source))
+			if err == nil {
+				err = doc.Decode(&into, nil)
+			}
+			problems, _ := err.(Problems)
+			if len(problems) == 0 || len(problems) > maxProblems || !strings.HasPrefix(problems[0].Error(), "a.yaml:"+test.message) {
+				t.Fatalf("%.200v", err)
+			}
+			if text := problems.Explain(); len(text) > 1000*maxProblems {
+				t.Errorf("it takes %d bytes to explain", len(text))
+			}
+		})
+	}
+}
+
+func TestExcerptsOfLongLines(t *testing.T) {
+	line := strings.Repeat("é", 300) + "X" + strings.Repeat("é", 20_000)
+	doc, err := Parse("a.yaml", []byte(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for col, want := range map[int]string{
+		301:    "…" + strings.Repeat("é", 120) + "X" + strings.Repeat("é", 119) + "…",
+		1:      strings.Repeat("é", 120) + "…",
+		15_000: "", 30_000: "",
+	} {
+		problem := doc.problem(1, col, "no")
+		if problem.Excerpt != want {
+			t.Errorf("column %d: %q, want %q", col, problem.Excerpt, want)
+		}
+		if lines := strings.Split(problem.Explain(), "\n"); col == 301 && strings.Index(lines[2], "^") != len("      | ")+121 {
+			t.Errorf("the caret is elsewhere: %s", problem.Explain())
+		}
+	}
+}

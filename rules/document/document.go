@@ -22,6 +22,10 @@ import (
 // MaxBytes is the longest document that is read.
 const MaxBytes = 16 << 20
 
+// maxMarks is how much punctuation it may have. Every value but the first has some beside it, and takes a hundred times
+// its own size in the tree; files that people write come nowhere near this.
+const maxMarks = 2_000_000
+
 // Document is one parsed YAML document.
 type Document struct {
 	// File is its name, as problems show it.
@@ -39,6 +43,9 @@ func Parse(file string, src []byte) (*Document, error) {
 	doc.lines = lineStarts(doc.src)
 	if len(src) > MaxBytes {
 		return nil, Problems{doc.problem(1, 1, "the file is larger than %d MB", MaxBytes>>20)}
+	}
+	if marks(doc.src) > maxMarks {
+		return nil, Problems{doc.problem(1, 1, "the file has more than %d commas, colons, dashes and brackets, which is too much for one; make several of it", maxMarks)}
 	}
 	if at := invalidUTF8(doc.src); at >= 0 {
 		line, col := doc.position(at)
@@ -69,6 +76,14 @@ func (d *Document) parse() error {
 		d.root = first.Content[0]
 	}
 	return nil
+}
+
+// marks counts what stands beside the values of a document; there are hardly more values than that.
+func marks(src []byte) (count int) {
+	for _, mark := range []string{",", ":", "-", "[", "{"} {
+		count += bytes.Count(src, []byte(mark))
+	}
+	return count
 }
 
 // next reads one document. A panic of the parser is an error like any other: a file must not be able to stop the router.
@@ -109,7 +124,7 @@ func (d *Document) syntax(err error) Problem {
 	}
 	line = min(line, len(d.lines))
 	text := d.line(line)
-	col := 1 + len(text) - len(strings.TrimLeft(text, " \t"))
+	col := 1 + len(text) - len(bytes.TrimLeft(text, " \t"))
 	return d.problem(line, col, "this is not YAML: %s%s", message, hint(message))
 }
 
@@ -126,19 +141,21 @@ func hint(message string) string {
 }
 
 func (d *Document) problem(line, col int, format string, args ...any) Problem {
-	return Problem{File: d.File, Line: line, Col: col, Message: fmt.Sprintf(format, args...), Excerpt: d.line(line)}
+	problem := Problem{File: d.File, Line: line, Col: col, Message: clip(fmt.Sprintf(format, args...))}
+	problem.Excerpt, problem.skipped = excerpt(d.line(line), col)
+	return problem
 }
 
-// line is the text of a line, without its break; "" when there is no such line.
-func (d *Document) line(n int) string {
+// line is the text of a line, without its break; nothing when there is no such line.
+func (d *Document) line(n int) []byte {
 	if n < 1 || n > len(d.lines) {
-		return ""
+		return nil
 	}
 	end := len(d.src)
 	if n < len(d.lines) {
 		end = d.lines[n]
 	}
-	return strings.TrimRight(string(d.src[d.lines[n-1]:end]), "\r\n\u0085\u2028\u2029")
+	return bytes.TrimRight(d.src[d.lines[n-1]:end], "\r\n\u0085\u2028\u2029")
 }
 
 // position is the line and column of a byte.
@@ -154,11 +171,7 @@ func (d *Document) offset(line, col int) int {
 		return len(d.src)
 	}
 	at := d.lines[line-1]
-	for range col - 1 {
-		_, size := utf8.DecodeRune(d.src[at:])
-		at += size
-	}
-	return at
+	return at + width(d.src[at:], col-1)
 }
 
 // lineStarts breaks lines where YAML does: \n, \r\n, \r and the three breaks of Unicode.

@@ -15,8 +15,51 @@ type Problem struct {
 	Line    int    `json:"line"`
 	Col     int    `json:"col"`
 	Message string `json:"message"`
-	// Excerpt is the source line; "" when the place is not in a file that was read.
+	// Excerpt is the source line, or of a long one what is around the place; "" when the place is not in a file that was
+	// read, or far along its line.
 	Excerpt string `json:"excerpt,omitempty"`
+	// skipped is how many characters of the line are not in the excerpt, at its beginning.
+	skipped int
+}
+
+const (
+	// longLine is the length in characters from which a line is cut, and each side is what is left of it around the place.
+	longLine, eachSide = 400, 120
+	// farAlong is the column from which a line, which is then no line for people, is not shown.
+	farAlong = 10_000
+)
+
+// excerpt is what is shown of a line for a problem at a column, and how many characters are cut off before it.
+func excerpt(line []byte, col int) (shown string, skipped int) {
+	if len(line) <= longLine {
+		return string(line), 0
+	}
+	if col > farAlong {
+		return "", 0
+	}
+	from := max(0, col-1-eachSide)
+	begin := width(line, from)
+	end := begin + width(line[begin:], col-1+eachSide-from)
+	if begin == end {
+		return "", 0
+	}
+	shown = string(line[begin:end])
+	if end < len(line) {
+		shown += "…"
+	}
+	if from > 0 {
+		return "…" + shown, from - 1
+	}
+	return shown, 0
+}
+
+// width is how many bytes the first characters of a text take.
+func width(text []byte, characters int) (bytes int) {
+	for ; characters > 0 && bytes < len(text); characters-- {
+		_, size := utf8.DecodeRune(text[bytes:])
+		bytes += size
+	}
+	return bytes
 }
 
 // Error is the problem in one line: file:line:col: message.
@@ -38,7 +81,7 @@ func (p Problem) Explain() string {
 func (p Problem) indent() string {
 	var indent strings.Builder
 	rest := p.Excerpt
-	for range p.Col - 1 {
+	for range p.Col - 1 - p.skipped {
 		r, size := utf8.DecodeRuneInString(rest)
 		if rest = rest[size:]; r == '\t' {
 			indent.WriteByte('\t')
@@ -87,4 +130,14 @@ func (p Problems) Err() error {
 		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col)
 	})
 	return p
+}
+
+// maxMessage is the longest message, in bytes. Some quote what is wrong, which may be a whole file.
+const maxMessage = 1000
+
+func clip(message string) string {
+	if len(message) <= maxMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:maxMessage], "") + "…"
 }
