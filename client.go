@@ -48,9 +48,20 @@ func (c client) get(ctx context.Context, path string, into any) error {
 	return c.call(ctx, http.MethodGet, path, into)
 }
 
+// What a server may take: it need not be one of ours.
+const (
+	callTime      = time.Minute
+	longestAnswer = 64 << 20
+)
+
 // call makes a request without a body, and reads the answer into what is not nil. An answer that is no success is an
 // error with the server's own sentence.
 func (c client) call(ctx context.Context, method, path string, into any) error {
+	if base, err := url.Parse(c.base); err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return usageError{fmt.Errorf("--server must be a URL such as http://127.0.0.1:8081, not %q", c.base)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.base, "/")+path, nil)
 	if err != nil {
 		return err
@@ -60,26 +71,39 @@ func (c client) call(ctx context.Context, method, path string, into any) error {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return fmt.Errorf("the server %s does not answer: %w", c.base, withoutURL(err))
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		var answer struct {
-			Error struct{ Message string } `json:"error"`
-		}
-		if json.Unmarshal(body, &answer) == nil && answer.Error.Message != "" {
-			return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, answer.Error.Message)
-		}
-		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, bytes.TrimSpace(body))
-	}
-	if into == nil {
+	body, err := io.ReadAll(io.LimitReader(response.Body, longestAnswer+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s %s: the answer broke off: %w", method, path, err)
+	case len(body) > longestAnswer:
+		return fmt.Errorf("%s %s: the answer is longer than %d MB", method, path, longestAnswer>>20)
+	case response.StatusCode != http.StatusOK:
+		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, refusal(response.StatusCode, body))
+	case into == nil:
 		return nil
 	}
-	return json.Unmarshal(body, into)
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%s %s: %s does not answer as a management API does; is it the admin_listen of a server? %w", method, path, c.base, err)
+	}
+	return nil
+}
+
+// refusal is the sentence of an answer that is no success.
+func refusal(status int, body []byte) string {
+	var answer struct {
+		Error struct{ Message string } `json:"error"`
+	}
+	switch {
+	case status == http.StatusUnauthorized:
+		return "it wants a token of its admin.tokens, by --token or SWITCHYARD_TOKEN"
+	case json.Unmarshal(body, &answer) == nil && answer.Error.Message != "":
+		return answer.Error.Message
+	}
+	const shown = 500
+	return strings.ToValidUTF8(string(bytes.TrimSpace(body[:min(len(body), shown)])), "")
 }
 
 // settled waits until the newest event with a message id is decided and its actions have ended.

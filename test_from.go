@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 
 	"switchyard/adapters"
@@ -286,9 +287,35 @@ func (f *fromLog) append(test map[string]any) error {
 	if _, err := rules.Parse(f.into, appended); err != nil {
 		return err
 	}
-	if err := os.WriteFile(f.into, appended, info.Mode().Perm()); err != nil {
+	if err := replace(f.into, appended, info.Mode().Perm()); err != nil {
 		return err
 	}
 	fmt.Fprintf(f.stderr, "added to %s\n", f.into)
 	return nil
+}
+
+// replace writes a file anew, or leaves it as it is: it is not emptied before all of the text is on the disk.
+func replace(path string, text []byte, mode os.FileMode) (err error) {
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return err
+	}
+	old, err := os.OpenFile(path, os.O_WRONLY, 0) // which a file that may not be written refuses, and a new name would not
+	if err != nil {
+		return err
+	}
+	old.Close()
+	file, err := os.CreateTemp(filepath.Dir(path), ".switchyard-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(file.Name())
+		}
+	}()
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Chmod(mode), file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
 }
