@@ -3,7 +3,6 @@ package main
 import (
 	"flag"
 	"fmt"
-	"slices"
 	"strings"
 
 	"switchyard/rules"
@@ -33,13 +32,22 @@ func coverageFlags(flags *flag.FlagSet) *wantedCoverage {
 type testCoverage []*rules.RuleCoverage
 
 func (c *testCoverage) add(all []*rules.RuleCoverage) {
+	type place struct {
+		file string
+		line int
+	}
+	known := make(map[place]*rules.RuleCoverage, len(*c)+len(all))
+	for _, rule := range *c {
+		known[place{rule.File, rule.Line}] = rule
+	}
 	for _, rule := range all {
-		same := func(other *rules.RuleCoverage) bool { return other.File == rule.File && other.Line == rule.Line }
-		if i := slices.IndexFunc(*c, same); i >= 0 {
-			(*c)[i].Join(rule)
-		} else {
-			*c = append(*c, rule)
+		at := place{rule.File, rule.Line}
+		if same := known[at]; same != nil {
+			same.Join(rule)
+			continue
 		}
+		known[at] = rule
+		*c = append(*c, rule)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -129,5 +130,17 @@ func TestTheRulesGuidesCoverage(t *testing.T) {
 	_, stdout, _ := runTests(t, map[string]string{"rules/upgrade.yaml": block[1]}, "--coverage", "rules/upgrade.yaml")
 	if !strings.HasSuffix(stdout, shown[1]) {
 		t.Errorf("printed\n%s\nthe guide shows\n%s", stdout, shown[1])
+	}
+}
+
+func TestTheHintNamesTheFirstFew(t *testing.T) {
+	for count, want := range map[int]string{1: "r0", 20: "r18, r19", 21: "r18, r19 and 1 more", 100_000: "r18, r19 and 99980 more"} {
+		names := make([]string, count)
+		for i := range names {
+			names[i] = fmt.Sprintf("r%d", i)
+		}
+		if few := firstFew(names); !strings.HasSuffix(few, want) {
+			t.Errorf("of %d: %s", count, few)
+		}
 	}
 }

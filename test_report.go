@@ -92,11 +92,12 @@ func (r *testReport) untested() []string {
 			}
 		}
 	}
-	keys := []string{}
+	keys, listed := []string{}, map[string]bool{}
 	for _, suite := range r.suites {
 		for _, one := range suite.file.Rules {
 			off := one.Enabled != nil && !*one.Enabled
-			if !off && !tested[place{suite.file.Path, one.Place.Line}] && !slices.Contains(keys, one.Key.Value) {
+			if !off && !tested[place{suite.file.Path, one.Place.Line}] && !listed[one.Key.Value] {
+				listed[one.Key.Value] = true
 				keys = append(keys, one.Key.Value)
 			}
 		}
@@ -122,7 +123,7 @@ func (r *testReport) print(out io.Writer) error {
 		}
 		fmt.Fprintf(&text, "\n%s\n", tally(passed, failed))
 		if untested := r.untested(); !r.selected && len(untested) > 0 {
-			fmt.Fprintf(&text, "hint: %s matched by no test: %s\n", count(len(untested), "rule is", "rules are"), strings.Join(untested, ", "))
+			fmt.Fprintf(&text, "hint: %s matched by no test: %s\n", count(len(untested), "rule is", "rules are"), firstFew(untested))
 		}
 		if r.wanted.list {
 			r.coverage.print(&text)
@@ -395,4 +396,13 @@ func (r *testReport) writeJUnit(file string) error {
 		return fmt.Errorf("the JUnit report can not be written: %w", err)
 	}
 	return nil
+}
+
+// firstFew are some names, and how many more there are.
+func firstFew(names []string) string {
+	const few = 20
+	if more := len(names) - few; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
