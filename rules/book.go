@@ -223,12 +223,15 @@ type failure struct {
 
 // done counts one evaluation of a rule that began when the one before it ended; it returns when this one did. Over is the
 // error of going over a budget, which need not be that of the rule.
-func (p *page) done(r *watched, begun time.Time, matched bool, err, over error) (ended time.Time) {
+func (p *page) done(r *watched, begun time.Time, matched bool, err, over error, large bool) (ended time.Time) {
 	if p.uncounted {
 		return begun
 	}
 	ended = time.Now()
 	r.add(ended.Sub(begun), ended, matched, err)
+	if over != nil && large {
+		return ended
+	}
 	if reason := r.saw(err != nil, over != nil); reason != "" {
 		if over == nil {
 			over = err

@@ -128,6 +128,24 @@ func (s *Set) decideOnly(event *engine.Event, key string) (err error) {
 	return err
 }
 
+// A number of millions of digits is read once, however many rules compare it.
+func TestManyRulesAndALongNumber(t *testing.T) {
+	for _, condition := range []string{"data.n != 5", "data.n > 5", "data.n in 1..5", "data.n in [1, 5]", "abs(data.n) > 5"} {
+		var source strings.Builder
+		source.WriteString("rules:\n")
+		for i := range 200 {
+			fmt.Fprintf(&source, "  - {key: r%d, match: '%s && type == \"page\"', actions: [{identify: {user_id: user_id}}]}\n", i, condition)
+		}
+		set := compileText(t, source.String())
+		for _, number := range []string{strings.Repeat("9", 3<<20), "1." + strings.Repeat("9", 3<<20)} {
+			event := &engine.Event{Type: "track", Data: json.RawMessage(`{"n":` + number + `}`)}
+			if cpu, _ := usage(func() { set.Decide(event) }); cpu > 4*mostCPU {
+				t.Errorf("%s took %s", condition, cpu)
+			}
+		}
+	}
+}
+
 func TestHostileExpressions(t *testing.T) {
 	for attempt, sources := range hostile {
 		t.Run(attempt, func(t *testing.T) {

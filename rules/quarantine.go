@@ -28,6 +28,14 @@ const (
 	mostJudged = 2 * fewestJudged
 )
 
+// largeEvent is the size in bytes from which going over the budget is not held against a rule: whoever may send events
+// could else have any rule quarantined that goes through a list. Each such event still fails the rule, and says so.
+const largeEvent = 16 << 10
+
+func isLarge(event *engine.Event) bool {
+	return max(len(event.Original), len(event.Data)) >= largeEvent
+}
+
 // tallied is what became of a rule's last events, in one word: how many, failed, and over the budget.
 type tallied uint64
 

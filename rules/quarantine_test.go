@@ -253,6 +253,28 @@ func TestQuarantineOfOverruns(t *testing.T) {
 	}
 }
 
+// Who sends large events makes a rule go over its budget on them, and on no others.
+func TestLargeEventsQuarantineNothing(t *testing.T) {
+	p := newProcess(t, &shelf{}, "rules: [{key: shaky, match: 'any(data.list, any(data.list, # == -1))', actions: [{identify: {user_id: user_id}}]}]")
+	large := &engine.Event{Environment: "production", Type: "track", UserID: "u", Data: json.RawMessage(`{"list":[` + strings.Repeat("7,", largeEvent/2) + `7]}`)}
+	for range 300 {
+		if decision := p.book.Decide(large); decision == nil || len(decision.Errors) != 1 {
+			t.Fatalf("%+v", decision)
+		}
+	}
+	if p.held("shaky") {
+		t.Fatal("large events count")
+	}
+	small := *large
+	small.Data = json.RawMessage(`{"list":[` + strings.Repeat("7,", 2000) + `7]}`)
+	for range maxOverruns {
+		p.book.Decide(&small)
+	}
+	if !p.held("shaky") {
+		t.Error("small events do not count")
+	}
+}
+
 func TestQuarantineEndsWithANewVersion(t *testing.T) {
 	store := &shelf{}
 	p := newProcess(t, store, shaky)

@@ -101,6 +101,9 @@ func (q *equals) of(v *value, _ *notes) answer {
 	case '"':
 		return answerOf(q.hasText(v.raw))
 	case isNumber:
+		if len(q.numbers) > 0 && len(v.raw) > maxProbedNumber {
+			return unsure // though the expression is never: it reads the number once for all rules
+		}
 		for i := range q.numbers {
 			if order, ok := q.numbers[i].compare(v.raw); ok && order == 0 {
 				return yes
@@ -149,6 +152,9 @@ func (q *equals) offers(at *eventPath, want bool) (group, bool) {
 	}
 	return alternatives, true
 }
+
+// maxProbedNumber is the longest number, in bytes, that is read for each rule that asks for it.
+const maxProbedNumber = 1 << 10
 
 // numeral is a number literal.
 type numeral struct {
@@ -272,7 +278,7 @@ type ordering struct {
 func (q *ordering) of(v *value, _ *notes) answer {
 	order, comparable := 0, true
 	switch {
-	case v.kind == isNumber && q.number != nil:
+	case v.kind == isNumber && q.number != nil && len(v.raw) <= maxProbedNumber:
 		order, comparable = q.number.compare(v.raw)
 	case v.kind == '"' && q.text != nil:
 		order = strings.Compare(lent(v.raw), *q.text)
@@ -321,6 +327,9 @@ type span struct {
 func (q *span) of(v *value, _ *notes) answer {
 	if v.kind != isNumber {
 		return no
+	}
+	if len(v.raw) > maxProbedNumber {
+		return unsure
 	}
 	number, ok := smallOf(v.raw)
 	if !ok {

@@ -89,6 +89,9 @@ func (v *value) scalar() (scalar any, ok bool) {
 	case '"':
 		return lent(v.raw), len(v.raw) <= maxResultText
 	case isNumber:
+		if len(v.raw) > maxProbedNumber {
+			return nil, false
+		}
 		return engine.NumberOf(v.raw), true
 	case 't', 'f':
 		return v.kind == 't', true

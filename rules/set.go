@@ -79,7 +79,7 @@ func (s *Set) decide(event *engine.Event, page *page) *engine.Decision {
 		}
 		matched, actions, err := r.decide(scope, known)
 		if page != nil {
-			begun = page.done(page.rules[number], begun, matched, err, scope.budget.over)
+			begun = page.done(page.rules[number], begun, matched, err, scope.budget.over, isLarge(event))
 		}
 		decision = collect(decision, r, matched, actions, err)
 	}
