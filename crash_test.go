@@ -45,10 +45,19 @@ func freeAddress(t *testing.T) string {
 
 func launch(t *testing.T, binary, redis string) *process {
 	t.Helper()
+	return launchWith(t, binary, redis, signup["rules.yaml"])
+}
+
+// launchWith serves the connections of signup with rules of one's own, a file each.
+func launchWith(t *testing.T, binary, redis string, rules ...string) *process {
+	t.Helper()
 	i := &instance{t: t, dir: t.TempDir(), log: &logBuffer{}}
 	ingest, admin := freeAddress(t), freeAddress(t)
-	i.write("switchyard.yaml", fmt.Sprintf("listen: %s\nadmin_listen: %s\n%s", ingest, admin, signup["switchyard.yaml"]))
-	i.write("rules.yaml", signup["rules.yaml"])
+	i.write("switchyard.yaml", fmt.Sprintf("listen: %s\nadmin_listen: %s\n%s", ingest, admin,
+		strings.Replace(signup["switchyard.yaml"], "[rules.yaml]", `["rules*.yaml"]`, 1)))
+	for n, text := range rules {
+		i.write(fmt.Sprintf("rules%d.yaml", n), text)
+	}
 	i.ingest, i.admin = "http://"+ingest, "http://"+admin
 	p := &process{instance: i, cmd: exec.Command(binary, "serve", "-c", filepath.Join(i.dir, "switchyard.yaml"), "--redis", redis)}
 	p.cmd.Stderr = i.log

@@ -10,7 +10,7 @@ import (
 // set are in use for good: with a hundred thousand of them it would have the memory be twice what is needed.
 const (
 	// mostGarbage is about how much it may be, in bytes.
-	mostGarbage = 160 << 20
+	mostGarbage = 128 << 20
 	// leastPercent of what is in use it may always be.
 	leastPercent = 20
 )

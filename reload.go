@@ -44,6 +44,7 @@ func (s *server) reloadOnChange(ctx context.Context, load func() (*plan, error),
 
 // reload leaves everything as it is unless all of the new plan is good.
 func (s *server) reload(ctx context.Context, load func() (*plan, error), why string) {
+	began := time.Now()
 	p, err := load()
 	if err == nil {
 		err = s.unchangeable(p)
@@ -58,7 +59,7 @@ func (s *server) reload(ctx context.Context, load func() (*plan, error), why str
 	}
 	s.metrics.Reloads.WithLabelValues("success").Inc()
 	p.warn(s.logger)
-	s.logger.Info("reloaded", "why", why, "environments", len(p.environments), "files", len(p.files))
+	s.logger.Info("reloaded", "why", why, "environments", len(p.environments), "files", len(p.files), "took", time.Since(began).Round(time.Millisecond))
 }
 
 // unchangeable refuses what only a restart can change.

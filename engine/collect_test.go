@@ -45,7 +45,7 @@ func TestRuleSeries(t *testing.T) {
 	}{
 		{nil, 0, 0},
 		{rules, maxIdleRules, 1},
-		{append(rules, RuleInfo{Key: "one-more"}), 2, 1}, // only those that an event has found, or that are held
+		{append(rules, RuleInfo{RuleText: RuleText{Key: "one-more"}}), 2, 1}, // only those that an event has found, or that are held
 	} {
 		counts := series(t, test.rules)
 		if counts["switchyard_rule_survivors_total"] != test.counted || counts["switchyard_rule_evaluations_total"] != test.counted ||

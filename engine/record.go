@@ -101,6 +101,14 @@ type Run struct {
 
 // RuleInfo is one live rule, for people.
 type RuleInfo struct {
+	RuleText
+	Stats RuleStats
+	// Quarantined is nil for a rule that is evaluated.
+	Quarantined *Quarantine
+}
+
+// RuleText is a rule as written, and what is known of it before it runs.
+type RuleText struct {
 	Key, Name string
 	// Match is the expression as written, "" for a rule that takes every event.
 	Match string
@@ -114,11 +122,8 @@ type RuleInfo struct {
 	Indexed bool
 	// Version is a short hash of everything that is written of the rule.
 	Version string
-	// Cost is about how many steps its expressions take, with short lists: what is known of it before it runs.
-	Cost  int
-	Stats RuleStats
-	// Quarantined is nil for a rule that is evaluated.
-	Quarantined *Quarantine
+	// Cost is about how many steps its expressions take, with short lists.
+	Cost int
 }
 
 // The reasons of a quarantine.

@@ -35,7 +35,7 @@ type page struct {
 type watched struct {
 	*watch
 	*counter
-	info *engine.RuleInfo
+	info *engine.RuleText
 }
 
 // Swap replaces all sets, by environment, at once; events that are being decided finish with the old ones. The counts of
@@ -184,8 +184,7 @@ func (b *Book) Rules(environment string) []engine.RuleInfo {
 
 // describe is a rule with how it does.
 func (r *watched) describe() engine.RuleInfo {
-	info := *r.info
-	info.Stats = r.stats()
+	info := engine.RuleInfo{RuleText: *r.info, Stats: r.stats()}
 	if held := r.held.Load(); held != nil {
 		info.Quarantined = &held.Quarantine
 	}

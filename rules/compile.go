@@ -87,7 +87,7 @@ func (c *compilation) file(file *File) []*rule {
 }
 
 func (c *compilation) rule(written *Rule) *rule {
-	compiled := &rule{environment: c.environment, key: written.Key.Value, enabled: written.Enabled == nil || *written.Enabled}
+	compiled := &rule{key: written.Key.Value, enabled: written.Enabled == nil || *written.Enabled}
 	if problem := written.tooLarge(); problem != nil {
 		c.report(problem)
 		return compiled
@@ -234,8 +234,8 @@ func asJSON(text string) string {
 	return string(doc)
 }
 
-func describe(written *Rule, compiled *rule) engine.RuleInfo {
-	info := engine.RuleInfo{
+func describe(written *Rule, compiled *rule) engine.RuleText {
+	info := engine.RuleText{
 		Key: written.Key.Value, Name: written.Name, Match: written.Match.Value,
 		File: written.Place.File(), Line: written.Place.Line, Indexed: compiled.match.indexed(),
 	}

@@ -78,7 +78,9 @@ func (l *language) match(text document.Text, book *pathBook) (m match, problem *
 	if problem != nil {
 		return m, problem
 	}
-	for i, part := range conjuncts(node, nil) {
+	parts := conjuncts(node, nil)
+	m.parts = make([]conjunct, 0, len(parts))
+	for i, part := range parts {
 		compiled, problem := l.conjunct(text, part, probing{book})
 		if problem != nil {
 			return m, problem

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 
 	"switchyard/engine"
@@ -77,13 +78,19 @@ type indexBuilder struct {
 
 // sharing is how many rules have an alternative.
 type sharing struct {
-	rules map[predicate]int
+	// rules counts them by the low bits of the alternative's hash. Of two that share these one may be taken for the other,
+	// and a rule be filed under what more rules have than it could be: that is seldom, and costs little.
+	rules []uint32
 	// lows and highs are the ends of all ranges of a path, in order.
 	lows, highs map[*eventPath][]float64
 }
 
 func countShared(rules []*rule) *sharing {
-	s := &sharing{make(map[predicate]int, len(rules)), map[*eventPath][]float64{}, map[*eventPath][]float64{}}
+	count := 0
+	for _, r := range rules {
+		count += len(r.match.groups)
+	}
+	s := &sharing{make([]uint32, 1<<bits.Len(uint(4*count))), map[*eventPath][]float64{}, map[*eventPath][]float64{}}
 	for _, r := range rules {
 		for _, g := range r.match.groups {
 			for i := range g {
@@ -98,9 +105,11 @@ func countShared(rules []*rule) *sharing {
 	return s
 }
 
+func (s *sharing) slot(p *predicate) *uint32 { return &s.rules[int(p.hash)&(len(s.rules)-1)] }
+
 func (s *sharing) count(p *predicate) {
 	if p.kind != inRange {
-		s.rules[*p]++
+		*s.slot(p)++
 		return
 	}
 	s.lows[p.path] = append(s.lows[p.path], p.low)
@@ -111,7 +120,7 @@ func (s *sharing) count(p *predicate) {
 // whose ranges overlap it.
 func (s *sharing) with(p *predicate) int {
 	if p.kind != inRange {
-		return s.rules[*p]
+		return int(*s.slot(p))
 	}
 	begun, _ := slices.BinarySearch(s.lows[p.path], math.Nextafter(p.high, math.Inf(1)))
 	ended, _ := slices.BinarySearch(s.highs[p.path], p.low)

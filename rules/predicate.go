@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -17,6 +18,8 @@ import (
 type predicate struct {
 	path *eventPath
 	kind predicateKind
+	// hash is of all else, once it is set; see sharing.
+	hash uint32
 	// text is that of isText, hasPrefix, hasSuffix and hasItem.
 	text string
 	// low is the number of isNumeral, and 0 or 1 of isBool; low and high are the ends of inRange, both included.
@@ -52,6 +55,21 @@ func (k predicateKind) breadth() int {
 		return 8
 	}
 	return 64
+}
+
+// hashed is the predicate with its hash, which is the same in every process.
+func (p predicate) hashed() predicate {
+	const prime = 0x9e3779b97f4a7c15
+	h := uint64(p.path.number)<<8 | uint64(p.kind)
+	for _, number := range []uint64{math.Float64bits(p.low), math.Float64bits(p.high)} {
+		h = (h ^ number) * prime
+		h ^= h >> 32
+	}
+	for i := range len(p.text) {
+		h = (h ^ uint64(p.text[i])) * prime
+	}
+	p.hash = uint32(h >> 32)
+	return p
 }
 
 // group is the alternatives of one part of a match.
@@ -107,21 +125,25 @@ func timeOfNumber(seconds float64) string {
 	return time.Unix(int64(math.Round(seconds)), 0).UTC().Format(timeLayout)
 }
 
-// joined is what several parts offer together: two ends of a range of one value make one range.
+// joined is what several parts offer together: two ends of a range of one value make one range. It is what a rule keeps,
+// no larger than need be.
 func joined(groups []group) []group {
-	var all []group
+	all := make([]group, 0, len(groups))
 	at := map[*eventPath]int{}
 	for _, one := range groups {
-		if len(one) != 1 || one[0].kind != inRange {
-			all = append(all, one)
-			continue
+		if len(one) == 1 && one[0].kind == inRange {
+			if i, again := at[one[0].path]; again {
+				all[i][0].low, all[i][0].high = max(all[i][0].low, one[0].low), min(all[i][0].high, one[0].high)
+				continue
+			}
+			at[one[0].path] = len(all)
 		}
-		if i, again := at[one[0].path]; again {
-			all[i][0].low, all[i][0].high = max(all[i][0].low, one[0].low), min(all[i][0].high, one[0].high)
-			continue
+		all = append(all, slices.Clip(slices.Clone(one)))
+	}
+	for _, one := range all {
+		for i := range one {
+			one[i] = one[i].hashed()
 		}
-		at[one[0].path] = len(all)
-		all = append(all, group{one[0]})
 	}
 	return all
 }

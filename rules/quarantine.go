@@ -362,7 +362,7 @@ func (g *Guard) Release(ctx context.Context, environment, rule string) (engine.R
 }
 
 // version is a short hash of what is written of a rule.
-func version(info *engine.RuleInfo) string {
+func version(info *engine.RuleText) string {
 	const bytes = 6
 	written, _ := json.Marshal([]any{info.Key, info.Name, info.Match, info.Transform, info.Actions}) // texts can be encoded
 	sum := sha256.Sum256(written)

@@ -135,7 +135,7 @@ func (q *equals) offers(at *eventPath, want bool) (group, bool) {
 	if len(q.texts)+len(q.numbers) > maxAlternatives {
 		return group{{path: at, kind: isPresent}}, at.isBelow()
 	}
-	alternatives := group{} // without any, nothing fits
+	alternatives := make(group, 0, len(q.texts)+len(q.numbers)) // without any, nothing fits
 	for _, text := range q.texts {
 		alternatives = append(alternatives, predicate{path: at, kind: isText, text: text})
 	}

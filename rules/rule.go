@@ -9,14 +9,13 @@ import (
 
 // rule is one compiled rule. It is immutable.
 type rule struct {
-	environment string
-	key         string
-	enabled     bool
+	key     string
+	enabled bool
 
 	match      match
 	transforms []transform
 	actions    []action
-	info       engine.RuleInfo
+	info       engine.RuleText
 	// mentions are the reserved traits that each transform names; used while compiling.
 	mentions map[string][]string
 }
