@@ -221,14 +221,14 @@ type failure struct {
 }
 
 // done counts one evaluation of a rule that began when the one before it ended; it returns when this one did. Over is the
-// error of going over a budget, which need not be that of the rule.
-func (p *page) done(r *watched, begun time.Time, matched bool, err, over error, large bool) (ended time.Time) {
+// error of going over a budget, which need not be that of the rule; it is not held against one that is excused.
+func (p *page) done(r *watched, begun time.Time, matched bool, err, over error, excused bool) (ended time.Time) {
 	if p.uncounted {
 		return begun
 	}
 	ended = time.Now()
 	r.add(ended.Sub(begun), ended, matched, err)
-	if over != nil && large {
+	if over != nil && excused {
 		return ended
 	}
 	if reason := r.saw(err != nil, over != nil); reason != "" {

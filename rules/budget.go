@@ -16,9 +16,13 @@ import (
 type budget struct {
 	// left and steps are what the expression may still make and take.
 	left, steps int
-	// rule is true while a rule is evaluated, and made and taken are what its expressions have come to so far.
+	// rule is true while a rule is evaluated, and made and taken are what its expressions have come to so far; event is
+	// what the rules before it have, on the same event.
 	rule        bool
 	made, taken int
+	event       struct{ made, taken int }
+	// frugal is true for a rule that must do with less, for those before it have used up what there was.
+	frugal bool
 	// over is the error of the first expression of the rule that went over a budget; nil when none did.
 	over error
 }
@@ -33,6 +37,12 @@ const (
 	// memoryBudget bounds in the same way the items of all lists that are made; bytesPerItem of a text are one.
 	memoryBudget = 1 << 18
 	bytesPerItem = 64
+	// eventSteps and eventItems are what all rules may take and make of one event, a few tenths of a second and 64 MB,
+	// before each further one must do with a part of its budget: a thousand that go through lists would else take a minute
+	// over a list that is long. With what is left to each, plain rules work as before.
+	eventSteps = 20 * stepBudget
+	eventItems = 4 * memoryBudget
+	frugality  = 100
 )
 
 // What is done in the time of one step.
@@ -52,6 +62,8 @@ const (
 var (
 	errTooLong  = errors.New("this takes too many steps: too many items are gone through, or inside each other")
 	errRuleLong = errors.New("this rule takes too many steps: its expressions together do too much")
+	// errEventLong says little against the rule that has it.
+	errEventLong = errors.New("this takes too many steps beside what the rules before it have taken: too many rules go through long lists of this event")
 )
 
 // isOverBudget tells the errors of what costs too much from others.
@@ -64,13 +76,28 @@ func isOverBudget(err error) bool {
 const vmMemory = "memory budget exceeded"
 
 // open begins the evaluation of a rule, close ends it.
-func (b *budget) open()  { *b = budget{rule: true} }
-func (b *budget) close() { b.rule = false }
+func (b *budget) open() {
+	*b = budget{rule: true, event: b.event, frugal: b.event.taken >= eventSteps || b.event.made >= eventItems}
+}
+
+func (b *budget) close() {
+	b.rule = false
+	b.event.taken += b.taken
+	b.event.made += b.made
+}
+
+// may is what an expression may make and take.
+func (b *budget) may() (make, take int) {
+	if b.frugal {
+		return memoryBudget / frugality, stepBudget / frugality
+	}
+	return memoryBudget, stepBudget
+}
 
 // begin gives an expression its budget, unless the rule has used up its own; once is what it costs beside its loops.
 func (b *budget) begin(once int) error {
-	b.left, b.steps = memoryBudget, stepBudget
-	if b.rule && (b.taken >= stepBudget || b.made >= memoryBudget) {
+	b.left, b.steps = b.may()
+	if b.rule && (b.taken >= b.steps || b.made >= b.left) {
 		return errRuleLong
 	}
 	return b.step(once)
@@ -78,8 +105,9 @@ func (b *budget) begin(once int) error {
 
 // end counts for the rule what an expression has used.
 func (b *budget) end() {
-	b.taken += stepBudget - b.steps
-	b.made += memoryBudget - b.left
+	make, take := b.may()
+	b.taken += take - b.steps
+	b.made += make - b.left
 }
 
 // overrun remembers that the rule went over a budget, whatever becomes of the error: a condition that is false beside it
@@ -93,7 +121,16 @@ func (b *budget) overrun(err error) {
 // charge takes what is done with the value of an expression, after it: to write it as JSON has it.
 func (b *budget) charge(p *plainer) {
 	b.taken += p.values/valuesPerStep + p.bytes/functionBytes
-	b.made += p.values
+	b.made += p.values + p.bytes/bytesPerItem
+}
+
+// plainer writes the value of an expression as JSON has it.
+func (b *budget) plainer() plainer {
+	if b.frugal {
+		make, _ := b.may()
+		return plainer{mostValues: make, mostBytes: make * bytesPerItem}
+	}
+	return newPlainer()
 }
 
 func (b *budget) step(n int) error {

@@ -178,7 +178,7 @@ func (e *expression) run(s *scope) (value any, err error) {
 	if e.loops {
 		machine = new(vm.VM) // a machine keeps what its loops took, and a pooled one would keep it for good
 	}
-	machine.MemoryBudget = memoryBudget
+	machine.MemoryBudget = uint(s.budget.left)
 	s.values[budgetName] = &s.budget
 	value, err = machine.Run(program, s.values)
 	if err != nil {
@@ -192,6 +192,9 @@ func (e *expression) run(s *scope) (value any, err error) {
 
 // overBudget is the error of going over, which the rule's budget remembers.
 func (e *expression) overBudget(s *scope, err error) error {
+	if s.budget.frugal {
+		err = errEventLong
+	}
 	problem := e.problem(err)
 	s.budget.overrun(problem)
 	return problem

@@ -177,6 +177,8 @@ func float(value any) (float64, bool) {
 // arithmetic is one of + - * / % **.
 type arithmetic struct {
 	sign string
+	// small is whole for numbers of at most 32 bits, of which no result has more than 64; nil as there.
+	small func(x, y int) int
 	// whole is nil for an operator whose result has a fraction.
 	whole func(result, x, y *big.Int)
 	float func(x, y float64) float64
@@ -185,12 +187,12 @@ type arithmetic struct {
 }
 
 var arithmetics = []arithmetic{
-	{"+", func(r, x, y *big.Int) { r.Add(x, y) }, func(x, y float64) float64 { return x + y }, runtime.Add},
-	{"-", func(r, x, y *big.Int) { r.Sub(x, y) }, func(x, y float64) float64 { return x - y }, runtime.Subtract},
-	{"*", func(r, x, y *big.Int) { r.Mul(x, y) }, func(x, y float64) float64 { return x * y }, runtime.Multiply},
-	{"/", nil, func(x, y float64) float64 { return x / y }, nil},
-	{"%", func(r, x, y *big.Int) { r.Rem(x, y) }, nil, nil},
-	{"**", nil, math.Pow, nil},
+	{"+", func(x, y int) int { return x + y }, func(r, x, y *big.Int) { r.Add(x, y) }, func(x, y float64) float64 { return x + y }, runtime.Add},
+	{"-", func(x, y int) int { return x - y }, func(r, x, y *big.Int) { r.Sub(x, y) }, func(x, y float64) float64 { return x - y }, runtime.Subtract},
+	{"*", func(x, y int) int { return x * y }, func(r, x, y *big.Int) { r.Mul(x, y) }, func(x, y float64) float64 { return x * y }, runtime.Multiply},
+	{"/", nil, nil, func(x, y float64) float64 { return x / y }, nil},
+	{"%", func(x, y int) int { return x % y }, func(r, x, y *big.Int) { r.Rem(x, y) }, nil, nil},
+	{"**", nil, nil, math.Pow, nil},
 }
 
 // apply is the operator's value. Both must be numbers, or what the operator is for otherwise; nil never is.
@@ -217,6 +219,9 @@ func (o *arithmetic) numbers(a, b any) (any, error) {
 			return nil, errors.New("division by zero")
 		}
 	}
+	if x, y, ok := bothSmall(a, b); ok && o.small != nil {
+		return o.small(x, y), nil
+	}
 	if o.whole != nil {
 		x, okX := whole(a)
 		y, okY := whole(b)
@@ -235,6 +240,12 @@ func (o *arithmetic) numbers(a, b any) (any, error) {
 		return nil, errNotFinite
 	}
 	return result, nil
+}
+
+func bothSmall(a, b any) (x, y int, ok bool) {
+	x, okX := a.(int)
+	y, okY := b.(int)
+	return x, y, okX && okY && x == int(int32(x)) && y == int(int32(y))
 }
 
 // temporal leaves times and durations to expr, and makes its panic an error of ours.

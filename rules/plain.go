@@ -27,16 +27,20 @@ const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 // plain makes the value of an expression one of JSON: objects, lists, texts, numbers, booleans and nil, nothing shared
 // with the event. A time becomes RFC 3339 text in UTC, a duration text such as 1h30m0s.
 func plain(value any) (any, error) {
-	p := plainer{}
+	p := newPlainer()
 	return p.value(value, 0)
 }
 
+// plainer counts what it makes, up to the most that it may.
 type plainer struct {
-	values, bytes int
+	values, bytes         int
+	mostValues, mostBytes int
 }
 
+func newPlainer() plainer { return plainer{mostValues: maxPlainValues, mostBytes: maxPlainBytes} }
+
 func (p *plainer) value(value any, depth int) (any, error) {
-	if p.values++; p.values > maxPlainValues || p.bytes > maxPlainBytes {
+	if p.values++; p.values > p.mostValues || p.bytes > p.mostBytes {
 		return nil, errTooLarge
 	}
 	if depth > maxPlainDepth {

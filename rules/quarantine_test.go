@@ -412,3 +412,33 @@ func TestManyQuarantinesAtOnce(t *testing.T) {
 		t.Error("the other process does not hold them")
 	}
 }
+
+// Rules that go through long lists must stop taking more time; those that do little go on, and none is blamed.
+func TestAllRulesTogetherAreBounded(t *testing.T) {
+	var source strings.Builder
+	source.WriteString("rules:\n")
+	for i := range 300 {
+		fmt.Fprintf(&source, "  - {key: greedy-%d, match: 'any(data.list, # == -%d)', actions: [{identify: {user_id: user_id}}]}\n", i, i)
+	}
+	source.WriteString("  - {key: generous, match: type == \"track\", actions: [{trigger: {workflow: all, recipients: user_id, data: data}}]}\n" +
+		"  - {key: plain, match: type == \"track\", transform: {loud: upper(user_id)}, actions: [{identify: {user_id: loud, traits: 'pick(data, \"plan\")'}}]}\n")
+	p := newProcess(t, &shelf{}, source.String())
+	event := &engine.Event{Environment: "production", Type: "track", UserID: "u", Data: json.RawMessage(`{"plan":"pro","list":[` + strings.Repeat("7,", 7000) + `7]}`)}
+	for range 2 * maxOverruns {
+		decision := p.book.Decide(event)
+		if len(decision.Actions) != 1 || decision.Actions[0].Rule != "plain" || decision.Actions[0].Identify.UserID != "U" {
+			t.Fatalf("%+v", decision.Actions)
+		}
+		if first := decision.Errors[0]; first.Rule == "greedy-0" || !strings.Contains(first.Message, "beside what the rules before it have taken") {
+			t.Fatalf("%+v", first)
+		}
+	}
+	if p.info("greedy-0").Stats.Errors != 0 || p.info("greedy-299").Stats.Errors == 0 || p.info("generous").Stats.Errors == 0 {
+		t.Errorf("%+v %+v", p.info("greedy-0"), p.info("generous"))
+	}
+	for _, key := range []string{"greedy-0", "greedy-299", "generous", "plain"} {
+		if p.held(key) {
+			t.Errorf("%s is quarantined for what others take", key)
+		}
+	}
+}

@@ -67,7 +67,7 @@ type reading struct {
 	scope *scope
 	most  int
 	// made is what the messages have come to so far.
-	made plainer
+	made struct{ values, bytes int }
 }
 
 // list reads a message of each item.
@@ -165,7 +165,7 @@ func isWritable(instant time.Time) bool {
 
 // plain is plain, counted.
 func (r *reading) plain(value any) (any, error) {
-	p := plainer{}
+	p := newPlainer()
 	value, err := p.value(value, 0)
 	r.made.values += p.values
 	r.made.bytes += p.bytes

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"switchyard/engine"
@@ -125,12 +126,21 @@ func (v *values) of(e *expression) any {
 	}
 	value, err := e.run(v.scope)
 	if err == nil {
-		p := plainer{}
-		if value, err = p.value(value, 0); err != nil {
-			err = *at(*e.text, 0, "%s", err.Error())
-		}
-		v.scope.budget.charge(&p)
+		value, err = v.plain(e, value)
 	}
 	v.err = err
 	return value
+}
+
+func (v *values) plain(e *expression, value any) (any, error) {
+	p := v.scope.budget.plainer()
+	value, err := p.value(value, 0)
+	v.scope.budget.charge(&p)
+	switch {
+	case errors.Is(err, errTooLarge):
+		return nil, e.overBudget(v.scope, err)
+	case err != nil:
+		return nil, *at(*e.text, 0, "%s", err.Error())
+	}
+	return value, nil
 }

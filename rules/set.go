@@ -79,7 +79,8 @@ func (s *Set) decide(event *engine.Event, page *page) *engine.Decision {
 		}
 		matched, actions, err := r.decide(scope, known)
 		if page != nil {
-			begun = page.done(page.rules[number], begun, matched, err, scope.budget.over, isLarge(event))
+			excused := scope.budget.frugal || isLarge(event)
+			begun = page.done(page.rules[number], begun, matched, err, scope.budget.over, excused)
 		}
 		decision = collect(decision, r, matched, actions, err)
 	}
