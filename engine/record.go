@@ -142,6 +142,19 @@ type Quarantine struct {
 	LastError string    `json:"last_error"`
 }
 
+// QuarantineChanges tells whether the quarantines of an environment are as they were. The zero value is that of a store
+// that has never had any.
+type QuarantineChanges struct {
+	// Epoch is another for a store that has lost what it had, and Count goes up with each change.
+	Epoch string
+	Count int64
+}
+
+// Lost reports whether a store that was at before has lost some of its quarantines since, rather than released them.
+func (c QuarantineChanges) Lost(before QuarantineChanges) bool {
+	return before.Epoch != "" && (c.Epoch != before.Epoch || c.Count < before.Count)
+}
+
 // RuleStats count one rule's work in this process since it started; a reload keeps them.
 type RuleStats struct {
 	// Survivors are the events for which the index found the rule. Of these, Evaluations are those on which its

@@ -131,6 +131,8 @@ func (w *watch) release() {
 type Quarantines interface {
 	// Quarantine remembers one; of a version that is in quarantine already, what is known stays.
 	Quarantine(ctx context.Context, environment, rule string, q engine.Quarantine) error
+	// QuarantineChanges is another when those of an environment have changed.
+	QuarantineChanges(ctx context.Context, environment string) (engine.QuarantineChanges, error)
 	// Quarantined are those of an environment, by the rules' keys, of all versions.
 	Quarantined(ctx context.Context, environment string) (map[string][]engine.Quarantine, error)
 	// Release forgets those of a rule.
@@ -145,8 +147,9 @@ type Guard struct {
 	logger *slog.Logger
 	// tripped wakes Run.
 	tripped chan struct{}
-	// syncing keeps one meeting with the store at a time.
+	// syncing keeps one meeting with the store at a time, and met is what the last one was about, by environment.
 	syncing sync.Mutex
+	met     map[string]meeting
 
 	mu sync.Mutex
 	// holding are the rules in quarantine, and untold those of which the store does not know yet. There are few, however
@@ -158,12 +161,18 @@ type Guard struct {
 	lines int
 }
 
+// meeting is what was told to which rules.
+type meeting struct {
+	changes engine.QuarantineChanges
+	page    *page
+}
+
 // mostLines is how many rules the log names between two meetings: thousands can go wrong at once.
 const mostLines = 20
 
 // Guarded is the guard of a book; a book without one has no quarantines. It must be called before events are decided.
 func Guarded(book *Book, store Quarantines, logger *slog.Logger) *Guard {
-	g := &Guard{book: book, store: store, logger: logger, holding: map[*watch]bool{}, untold: map[*watch]engine.Quarantine{}, tripped: make(chan struct{}, 1)}
+	g := &Guard{book: book, store: store, logger: logger, met: map[string]meeting{}, holding: map[*watch]bool{}, untold: map[*watch]engine.Quarantine{}, tripped: make(chan struct{}, 1)}
 	book.guard = g
 	return g
 }
@@ -252,12 +261,46 @@ func (g *Guard) Sync(ctx context.Context) {
 		if err != nil {
 			break
 		}
-		var stored map[string][]engine.Quarantine
-		if stored, err = g.store.Quarantined(ctx, environment); err == nil {
-			g.adopt(environment, page, stored)
-		}
+		err = g.meet(ctx, environment, page)
 	}
 	g.report(ctx, err)
+}
+
+// meet takes over what is new in one environment. A store that has lost quarantines, as one that was restored or emptied
+// has, is told them again.
+func (g *Guard) meet(ctx context.Context, environment string, page *page) error {
+	changes, err := g.store.QuarantineChanges(ctx, environment)
+	if err != nil {
+		return err
+	}
+	before, now := g.met[environment], meeting{changes, page}
+	if before == now {
+		return nil
+	}
+	if changes.Lost(before.changes) {
+		g.retell(environment)
+	}
+	stored, err := g.store.Quarantined(ctx, environment)
+	if err == nil {
+		g.adopt(environment, page, stored)
+		g.met[environment] = now
+	}
+	return err
+}
+
+// retell has the store told all that is in quarantine here.
+func (g *Guard) retell(environment string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for w := range g.holding {
+		if held := w.held.Load(); held != nil && w.environment == environment {
+			g.untold[w] = held.Quarantine
+		}
+	}
+	if len(g.untold) > 0 {
+		g.logger.Warn("the store has lost quarantines of rules; they are told to it again", "environment", environment, "rules", len(g.untold))
+		g.wake()
+	}
 }
 
 func (g *Guard) report(ctx context.Context, err error) {

@@ -20,7 +20,28 @@ type shelf struct {
 	mu    sync.Mutex
 	away  bool
 	kept  map[string]map[string][]engine.Quarantine
-	calls int
+	epoch int
+	// changes and reads count what was changed, and how often all were read.
+	changes int64
+	calls   int
+	reads   int
+}
+
+func (s *shelf) QuarantineChanges(context.Context, string) (changes engine.QuarantineChanges, err error) {
+	unlock, err := s.locked()
+	defer unlock()
+	if s.changes > 0 {
+		changes = engine.QuarantineChanges{Epoch: fmt.Sprint("e", s.epoch), Count: s.changes}
+	}
+	return changes, err
+}
+
+// lose empties it.
+func (s *shelf) lose() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept, s.changes = nil, 0
+	s.epoch++
 }
 
 func (s *shelf) locked() (unlock func(), err error) {
@@ -43,6 +64,7 @@ func (s *shelf) Quarantine(_ context.Context, environment, rule string, q engine
 			s.kept[environment] = map[string][]engine.Quarantine{}
 		}
 		s.kept[environment][rule] = append(s.kept[environment][rule], q)
+		s.changes++
 	}
 	return err
 }
@@ -50,6 +72,7 @@ func (s *shelf) Quarantine(_ context.Context, environment, rule string, q engine
 func (s *shelf) Quarantined(_ context.Context, environment string) (map[string][]engine.Quarantine, error) {
 	unlock, err := s.locked()
 	defer unlock()
+	s.reads++
 	all := map[string][]engine.Quarantine{}
 	for rule, kept := range s.kept[environment] {
 		all[rule] = kept
@@ -62,6 +85,7 @@ func (s *shelf) Release(_ context.Context, environment, rule string) error {
 	defer unlock()
 	if err == nil {
 		delete(s.kept[environment], rule)
+		s.changes++
 	}
 	return err
 }
@@ -440,5 +464,61 @@ func TestAllRulesTogetherAreBounded(t *testing.T) {
 		if p.held(key) {
 			t.Errorf("%s is quarantined for what others take", key)
 		}
+	}
+}
+
+var greedy = strings.Replace(shaky, "data.n > 5 || ", "", 1)
+
+func TestQuarantinesAreReadWhenTheyHaveChanged(t *testing.T) {
+	store := &shelf{}
+	one, other := newProcess(t, store, greedy), newProcess(t, store, greedy)
+	one.decide(maxOverruns, "2000")
+	for range 3 {
+		one.sync()
+		other.sync()
+	}
+	if !one.held("shaky") || !other.held("shaky") {
+		t.Fatal("it is not shared")
+	}
+	reads := store.reads
+	for range 10 {
+		one.sync()
+		other.sync()
+	}
+	if store.reads != reads {
+		t.Errorf("read %d times though nothing has changed", store.reads-reads)
+	}
+	other.load(greedy) // as a reload does: what it says of the new rules must be looked at
+	if !other.held("shaky") || store.reads != reads+1 {
+		t.Errorf("after a reload: held %v, %d reads", other.held("shaky"), store.reads-reads)
+	}
+}
+
+func TestAStoreThatLostQuarantinesIsToldAgain(t *testing.T) {
+	store := &shelf{}
+	one, other := newProcess(t, store, greedy), newProcess(t, store, greedy)
+	one.decide(maxOverruns, "2000")
+	one.sync()
+	other.sync()
+	store.lose()
+	for range 2 {
+		one.sync()
+		other.sync()
+	}
+	if !one.held("shaky") || !other.held("shaky") || len(store.kept["production"]["shaky"]) != 1 {
+		t.Fatalf("held %v and %v, kept %v", one.held("shaky"), other.held("shaky"), store.kept)
+	}
+	if third := newProcess(t, store, greedy); !third.held("shaky") {
+		t.Error("a new process does not know")
+	}
+	if _, err := other.guard.Release(t.Context(), "production", "shaky"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		one.sync()
+		other.sync()
+	}
+	if one.held("shaky") || other.held("shaky") || len(store.kept["production"]) != 0 {
+		t.Errorf("after the release: held %v and %v, kept %v", one.held("shaky"), other.held("shaky"), store.kept)
 	}
 }

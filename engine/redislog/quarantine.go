@@ -2,14 +2,23 @@ package redislog
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"strconv"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
 
 	"switchyard/engine"
 )
 
 // The rules in quarantine of an environment are one hash, "<rule> <version>" → the quarantine as JSON. It is as long as
-// the rules that went wrong and were never released.
+// the rules that went wrong and were never released. Two fields more, which no rule can have, say whether it has changed,
+// so that processes need not read all of it every second.
+const (
+	epochField   = " epoch"
+	changesField = " changes"
+)
 
 // quarantineField joins a rule's key, which has no space, and its version.
 func quarantineField(rule, version string) string { return rule + " " + version }
@@ -21,7 +30,33 @@ func (l *Log) Quarantine(ctx context.Context, environment, rule string, q engine
 	if err != nil {
 		return err
 	}
-	return l.failed("quarantine", l.client.HSetNX(ctx, quarantinesKey(environment), quarantineField(rule, q.Version), doc).Err())
+	return l.changeQuarantines(ctx, environment, func(pipe redis.Pipeliner, key string) {
+		pipe.HSetNX(ctx, key, quarantineField(rule, q.Version), doc)
+	})
+}
+
+// changeQuarantines makes a change, and counts it, in one step.
+func (l *Log) changeQuarantines(ctx context.Context, environment string, change func(pipe redis.Pipeliner, key string)) error {
+	_, err := l.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		key := quarantinesKey(environment)
+		change(pipe, key)
+		pipe.HSetNX(ctx, key, epochField, rand.Text())
+		pipe.HIncrBy(ctx, key, changesField, 1)
+		return nil
+	})
+	return l.failed("quarantine", err)
+}
+
+// QuarantineChanges is other than before when the quarantines of an environment are.
+func (l *Log) QuarantineChanges(ctx context.Context, environment string) (changes engine.QuarantineChanges, err error) {
+	values, err := l.client.HMGet(ctx, quarantinesKey(environment), epochField, changesField).Result()
+	if err != nil {
+		return changes, l.failed("quarantine", err)
+	}
+	changes.Epoch, _ = values[0].(string)
+	count, _ := values[1].(string)
+	changes.Count, _ = strconv.ParseInt(count, 10, 64)
+	return changes, nil
 }
 
 // Quarantined are the quarantines of an environment by the keys of the rules, of all their versions. A field that can
@@ -34,6 +69,9 @@ func (l *Log) Quarantined(ctx context.Context, environment string) (map[string][
 	all := map[string][]engine.Quarantine{}
 	for field, doc := range fields {
 		rule, _, _ := strings.Cut(field, " ")
+		if rule == "" {
+			continue // the two fields more
+		}
 		var q engine.Quarantine
 		if json.Unmarshal([]byte(doc), &q) == nil {
 			all[rule] = append(all[rule], q)
@@ -57,5 +95,5 @@ func (l *Log) Release(ctx context.Context, environment, rule string) error {
 	if len(theirs) == 0 {
 		return nil
 	}
-	return l.failed("quarantine", l.client.HDel(ctx, quarantinesKey(environment), theirs...).Err())
+	return l.changeQuarantines(ctx, environment, func(pipe redis.Pipeliner, key string) { pipe.HDel(ctx, key, theirs...) })
 }

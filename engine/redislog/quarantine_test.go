@@ -59,4 +59,31 @@ var quarantineContract = []contract{
 			t.Errorf("%+v %v", got, err)
 		}
 	}},
+	{"changes of quarantines are told apart, and from a loss", func(t *testing.T, f *fixture) {
+		changes := func() engine.QuarantineChanges {
+			t.Helper()
+			changes, err := f.log.QuarantineChanges(f.ctx, f.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return changes
+		}
+		none := changes()
+		if none != (engine.QuarantineChanges{}) {
+			t.Errorf("%+v", none)
+		}
+		if err := f.log.Quarantine(f.ctx, f.name, "bad", engine.Quarantine{Version: "v1"}); err != nil {
+			t.Fatal(err)
+		}
+		first := changes()
+		if first == none || first != changes() || first.Lost(none) {
+			t.Errorf("%+v", first)
+		}
+		if err := f.log.Release(f.ctx, f.name, "bad"); err != nil {
+			t.Fatal(err)
+		}
+		if released := changes(); released == first || released.Lost(first) || !first.Lost(released) || !none.Lost(first) {
+			t.Errorf("%+v", released)
+		}
+	}},
 }
