@@ -24,7 +24,7 @@ const (
 	maxRuleBytes = 128 << 10
 	maxRuleCost  = 2 * stepBudget
 	// maxTransforms and maxActions bound what a rule takes to compile, too: the more names there are, the longer each takes.
-	maxTransforms = 300
+	maxTransforms = 200
 	maxActions    = 300
 	// nodesPerStep is how many nodes of an expression are evaluated in the time of one step, and literalPerNode how much
 	// of a text literal counts as another node, for it may be compared.

@@ -270,7 +270,7 @@ func TestManyTransformsTakeLittleMemory(t *testing.T) {
 	source.WriteString("rules:\n")
 	for r := range 6 {
 		fmt.Fprintf(&source, "  - key: r%d\n    transform:\n", r)
-		for i := range 300 {
+		for i := range maxTransforms {
 			fmt.Fprintf(&source, "      t%d_%d: data.x\n", r, i)
 		}
 		source.WriteString("    actions: [{trigger: {workflow: w, recipients: user_id}}]\n")
