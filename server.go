@@ -190,9 +190,13 @@ func (s *server) readable() httpapi.Log {
 }
 
 func (s *server) listenIngest() error {
+	now := s.now
+	if now == nil {
+		now = s.log.Now // by which it is decided, too: the lag of an event is between two readings of one clock
+	}
 	return s.ingest.start(s.plan.Load().config.Listen.Value, httpapi.NewIngest(httpapi.IngestOptions{
 		Doors: s.doors, Acceptor: &engine.Acceptor{Metrics: s.metrics}, Metrics: s.metrics, Refusals: s.refusals, Logger: s.logger,
-		WriteKeyOf: spec.WriteKeyOf, Now: s.now,
+		WriteKeyOf: spec.WriteKeyOf, Now: now,
 	}))
 }
 

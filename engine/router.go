@@ -34,21 +34,51 @@ func (r *router) run(ctx context.Context) {
 			pause(ctx, errorPause)
 			continue
 		}
-		if len(events) > 0 {
-			r.commit(ctx, r.decide(events))
-		}
+		r.route(ctx, events)
 	}
 }
 
-func (r *router) decide(events []*Event) []*Verdict {
-	verdicts := make([]*Verdict, len(events))
-	for i, event := range events {
-		verdicts[i] = &Verdict{Event: event, Decision: r.safely(event), DecidedAt: r.now()}
-		for _, action := range verdicts[i].Decision.Actions {
-			action.CreatedAt, action.BudgetSince = verdicts[i].DecidedAt, verdicts[i].DecidedAt
+// commitEvery is after how long what is decided of a claim is committed, which prolongs the lease: rules that take their
+// time must not cost the partition.
+const commitEvery = 500 * time.Millisecond
+
+// route decides and commits what was claimed. It stops where a verdict is not committed: the partition is another's then.
+func (r *router) route(ctx context.Context, events []*Event) {
+	for len(events) > 0 && ctx.Err() == nil {
+		begun, verdicts := time.Now(), []*Verdict{}
+		for _, event := range events {
+			verdicts = append(verdicts, r.decide(event))
+			if time.Since(begun) > commitEvery {
+				break
+			}
 		}
+		if !r.commit(ctx, verdicts) {
+			return
+		}
+		events = events[len(verdicts):]
 	}
-	return verdicts
+}
+
+func (r *router) decide(event *Event) *Verdict {
+	verdict := &Verdict{Event: event, Decision: bounded(r.safely(event)), DecidedAt: r.now()}
+	for _, action := range verdict.Decision.Actions {
+		action.CreatedAt, action.BudgetSince = verdict.DecidedAt, verdict.DecidedAt
+	}
+	return verdict
+}
+
+// MaxActions is how many actions one event may come to. What no store could take in one step would keep its partition
+// for good.
+const MaxActions = 10_000
+
+// bounded leaves out the actions that are too many, and says so.
+func bounded(decision *Decision) *Decision {
+	if more := len(decision.Actions) - MaxActions; more > 0 {
+		decision.Actions = decision.Actions[:MaxActions]
+		message := fmt.Sprintf("the rules ask for %d actions too many; %d are the most for one event", more, MaxActions)
+		decision.Errors = append(decision.Errors, RuleError{Message: message})
+	}
+	return decision
 }
 
 // safely keeps an event that makes a decider panic from stopping its partition for good: it is unmatched, and says why.
@@ -65,29 +95,32 @@ func (r *router) safely(event *Event) (decision *Decision) {
 }
 
 // commit tries until it is through or the process stops; then the events are still claimed, and claimed again by
-// whoever comes next. Verdicts that got through before an error are not committed twice.
-func (r *router) commit(ctx context.Context, verdicts []*Verdict) {
+// whoever comes next. Verdicts that got through before an error are not committed twice. It reports whether all were
+// committed.
+func (r *router) commit(ctx context.Context, verdicts []*Verdict) (all bool) {
 	for {
 		err := r.inbox.Commit(ctx, verdicts)
 		if err == nil {
 			break
 		}
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		r.complain(ctx, "decisions can not be committed", err)
 		pause(ctx, errorPause)
 	}
-	queued := false
+	queued, all := false, true
 	for _, verdict := range verdicts {
 		if verdict.Committed {
 			r.report(verdict)
 			queued = queued || len(verdict.Decision.Actions) > 0
 		}
+		all = all && verdict.Committed
 	}
 	if queued {
 		r.committed()
 	}
+	return all
 }
 
 func (r *router) report(verdict *Verdict) {

@@ -22,12 +22,14 @@ type Appender interface {
 
 // Inbox is one partition's undecided events.
 type Inbox interface {
-	// Claim takes up to max events for this process, oldest first: what this process claimed before and did not commit,
-	// then what others claimed and abandoned, then new ones, waiting up to wait for the first of them.
+	// Claim takes up to max events for this process, in the order of the log: what was claimed before and not committed, by
+	// this process or one that has lost the partition, then new ones, waiting up to wait for the first of them. It is
+	// called when what it gave before is committed or given up. Only one process at a time gets any.
 	Claim(ctx context.Context, max int, wait time.Duration) ([]*Event, error)
 	// Commit records each verdict, queues its actions in their lanes, and acknowledges the event, in one atomic step an
-	// event. It gives the actions their IDs and sets Verdict.Committed, which stays false when the event was decided
-	// before (by this process or another): then nothing was changed.
+	// event, and none without those before it. It gives the actions their IDs and sets Verdict.Committed, which stays false
+	// when the event was decided before (by this process or another), or the partition is another's by now: then nothing
+	// was changed.
 	Commit(ctx context.Context, verdicts []*Verdict) error
 }
 

@@ -4,99 +4,189 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"switchyard/engine"
 )
 
-// commitScript records one verdict, queues its actions and acknowledges the event, in one step.
+// commitScript records verdicts, queues their actions and acknowledges the events, in their order and in one step: whatever
+// fails, no verdict gets through without those before it, so that the actions of a lane are queued in the order of its
+// events.
 //
-// KEYS: 1 events, 2 decided, 3 actions, 4 state, 5 lane:<lane>, 6 due, 7 owner
+// KEYS: 1 events, 2 decided, 3 actions, 4 state, 5 due, 6 owner, 7… the lanes
 //
-// ARGV: 1 group; 2 consumer; 3 the event's entry id; 4 outcome; 5 the decision as JSON; 6 when the lane is due, ms;
-// 7 lane; then for each action its state, "1" when it is to be performed or "0" when it has ended, and the values of
-// actionFields
+// ARGV: 1 the owner's token; 2 its lease, ms; 3 group; then for each verdict the event's entry id, the outcome, the decision
+// as JSON, when the lanes are due, ms, and the number of actions; and for each of these the place of its lane in KEYS, its
+// state, "1" when it is to be performed or "0" when it has ended, and the values of actionFields
 //
-// Returns: {1, entry id of each action…}; {0} when the event is decided already, or deleted; {-1} when another process
-// owns the partition. Nothing was changed then, but for an acknowledgement of what is decided.
+// Returns: {1, verdict…}, each the entry ids of its actions, or 0 when the event is decided already, or deleted, and was
+// only acknowledged; {-1}, and nothing was changed, when another process owns the partition, or none
 //
 // An event is committed only while it is pending in the group, for then it is neither deleted nor unclaimed.
 var commitScript = newScript(`
-local owner = redis.call('GET', KEYS[7])
-if owner and owner ~= ARGV[2] then return {-1} end
-if redis.call('HEXISTS', KEYS[2], ARGV[3]) == 1 then
-  redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
-  return {0}
-end
-if redis.call('XACK', KEYS[1], ARGV[1], ARGV[3]) == 0 then return {0} end
-local reply, width = {1}, ` + fmt.Sprint(2+len(actionFields)) + `
-local idle = redis.call('EXISTS', KEYS[5]) == 0
-for at = 8, #ARGV, width do
-  local id = redis.call('XADD', KEYS[3], '*', ` + commitFields() + `)
-  redis.call('HSET', KEYS[4], id, ARGV[at])
-  if ARGV[at + 1] == '1' then
-    redis.call('RPUSH', KEYS[5], id)
-    if idle then
-      redis.call('ZADD', KEYS[6], ARGV[6], ARGV[7])
-      idle = false
+if redis.call('GET', KEYS[6]) ~= ARGV[1] then return {-1} end
+redis.call('PEXPIRE', KEYS[6], ARGV[2]) -- see owner.go on full servers
+local reply, at, width = {1}, 4, ` + fmt.Sprint(actionArgs) + `
+while at <= #ARGV do
+  local event, outcome, decision, due, last = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], at + 4 + ARGV[at + 4] * width
+  local open = redis.call('HEXISTS', KEYS[2], event) == 0
+  if redis.call('XACK', KEYS[1], ARGV[3], event) == 1 and open then
+    local ids = {}
+    for a = at + 5, last, width do
+      local id = redis.call('XADD', KEYS[3], '*', ` + commitFields() + `)
+      redis.call('HSET', KEYS[4], id, ARGV[a + 1])
+      if ARGV[a + 2] == '1' and redis.call('RPUSH', KEYS[tonumber(ARGV[a])], id) == 1 then
+        redis.call('ZADD', KEYS[5], due, ARGV[a + ` + fmt.Sprint(laneArg) + `])
+      end
+      ids[#ids + 1] = id
     end
+    redis.call('HSET', KEYS[2], event, outcome .. ' ' .. table.concat(ids, ',') .. ' ' .. decision)
+    reply[#reply + 1] = ids
+  else
+    reply[#reply + 1] = 0
   end
-  reply[#reply + 1] = id
+  at = last + 1
 end
-redis.call('HSET', KEYS[2], ARGV[3], ARGV[4] .. ' ' .. table.concat(reply, ',', 2) .. ' ' .. ARGV[5])
 return reply
 `)
+
+// actionArgs are the arguments of an action, of which laneArg is the name of its lane.
+var (
+	actionArgs = 3 + len(actionFields)
+	laneArg    = 3 + slices.Index(actionFields, "lane")
+)
 
 func commitFields() string {
 	list := make([]string, len(actionFields))
 	for i, field := range actionFields {
-		list[i] = fmt.Sprintf("'%s', ARGV[at + %d]", field, 2+i)
+		list[i] = fmt.Sprintf("'%s', ARGV[a + %d]", field, 3+i)
 	}
 	return strings.Join(list, ", ")
 }
 
-// Commit implements engine.Inbox. A verdict of a process that has lost the partition is not committed either; its event
-// is decided by the new owner.
+const (
+	// commitKeys are the keys before those of the lanes, commitHead the arguments before those of the verdicts.
+	commitKeys, commitHead = 6, 3
+	// commitArgs and commitBytes bound one script, to a few milliseconds of the server.
+	commitArgs, commitBytes = 10_000, 4 << 20
+)
+
+// Commit implements engine.Inbox. Nothing is committed by a process that has lost the partition; the events are decided by
+// the new owner.
 func (in *Inbox) Commit(ctx context.Context, verdicts []*engine.Verdict) error {
-	var open []*engine.Verdict
-	var calls []*call
+	var batch *commitment
 	for _, verdict := range verdicts {
 		if verdict.Committed {
 			continue
 		}
-		c, err := in.commitCall(verdict)
-		if err != nil {
+		if batch == nil {
+			batch = in.newCommitment()
+		}
+		if err := batch.add(verdict); err != nil {
 			return err
 		}
-		open, calls = append(open, verdict), append(calls, c)
-	}
-	err := in.log.run(ctx, "commit", calls...)
-	for i, c := range calls {
-		if c.err == nil {
-			in.committed(open[i], c.list())
+		if batch.full() {
+			if err := in.store(ctx, batch); err != nil {
+				return err
+			}
+			batch = nil
 		}
 	}
-	if err != nil {
-		in.recover() // what failed comes again, before anything new
-	}
-	return err
+	return in.store(ctx, batch)
 }
 
-func (in *Inbox) committed(verdict *engine.Verdict, reply []any) {
-	if len(reply) == 0 {
-		return
+// store commits a batch; nil is nothing.
+func (in *Inbox) store(ctx context.Context, batch *commitment) error {
+	if batch == nil || in.token == "" {
+		return nil // it is another's by now
 	}
-	switch reply[0] {
-	case int64(1):
-		verdict.Committed = true
-	case int64(-1):
-		in.held = false
+	c := &call{script: commitScript, keys: batch.keys, args: batch.args}
+	if err := in.log.run(ctx, "commit", c); err != nil {
+		return err
 	}
-	for i, action := range verdict.Decision.Actions {
-		if 1+i < len(reply) {
-			action.ID = ActionID(in.partition, text(reply[1+i]))
+	reply := c.list()
+	if len(reply) != 1+len(batch.verdicts) {
+		in.token = ""
+		return nil
+	}
+	for i, verdict := range batch.verdicts {
+		ids, decided := reply[1+i].([]any)
+		verdict.Committed = decided
+		for a, id := range ids {
+			verdict.Decision.Actions[a].ID = ActionID(in.partition, text(id))
 		}
 	}
+	return nil
+}
+
+// commitment is verdicts on their way into one script.
+type commitment struct {
+	inbox    *Inbox
+	verdicts []*engine.Verdict
+	keys     []string
+	args     []any
+	lanes    map[string]int // their places in keys, from 1
+	bytes    int
+}
+
+func (in *Inbox) newCommitment() *commitment {
+	k := in.keys
+	return &commitment{
+		inbox: in, lanes: map[string]int{},
+		keys: []string{k.events(), k.decided(), k.actions(), k.state(), k.due(), k.owner()},
+		args: []any{in.token, in.lease().Milliseconds(), group},
+	}
+}
+
+func (c *commitment) full() bool { return len(c.args) >= commitArgs || c.bytes >= commitBytes }
+
+// add puts a verdict behind the others.
+func (c *commitment) add(verdict *engine.Verdict) error {
+	in, event, decision := c.inbox, verdict.Event, verdict.Decision
+	at, ok := parseID('e', event.ID, in.environment.partitions)
+	if !ok || at.partition != in.partition {
+		return fmt.Errorf("redis commit: event %q is not of partition %d", event.ID, in.partition)
+	}
+	if verdict.DecidedAt.IsZero() {
+		verdict.DecidedAt = in.log.Now()
+	}
+	doc, err := json.Marshal(decisionJSON{decision.Reason, decision.Rules, decision.Errors, writeTime(verdict.DecidedAt)})
+	if err != nil {
+		return fmt.Errorf("redis commit: %w", err)
+	}
+	args := append(c.args, at.stream(), string(decision.Outcome), doc, milliseconds(verdict.DecidedAt), len(decision.Actions))
+	for _, action := range decision.Actions {
+		in.complete(action, verdict)
+		if args, err = appendAction(append(args, c.lane(action.Lane)), action, at); err != nil {
+			return fmt.Errorf("redis commit: %w", err)
+		}
+	}
+	for _, arg := range args[len(c.args):] {
+		c.bytes += sizeOf(arg)
+	}
+	c.args, c.verdicts = args, append(c.verdicts, verdict)
+	return nil
+}
+
+// sizeOf is the length of an argument, about.
+func sizeOf(arg any) int {
+	switch v := arg.(type) {
+	case string:
+		return len(v)
+	case []byte:
+		return len(v)
+	}
+	return 1
+}
+
+// lane is the place of a lane's key.
+func (c *commitment) lane(lane string) int {
+	if c.lanes[lane] == 0 {
+		c.keys = append(c.keys, c.inbox.keys.lane(lane))
+		c.lanes[lane] = len(c.keys)
+	}
+	return c.lanes[lane]
 }
 
 // decisionJSON is the part of a decision that is only read again for people.
@@ -105,35 +195,6 @@ type decisionJSON struct {
 	Rules  []string           `json:"rules,omitempty"`
 	Errors []engine.RuleError `json:"errors,omitempty"`
 	At     string             `json:"at"`
-}
-
-func (in *Inbox) commitCall(verdict *engine.Verdict) (*call, error) {
-	event, decision := verdict.Event, verdict.Decision
-	at, ok := parseID('e', event.ID, in.environment.partitions)
-	if !ok || at.partition != in.partition {
-		return nil, fmt.Errorf("redis commit: event %q is not of partition %d", event.ID, in.partition)
-	}
-	if verdict.DecidedAt.IsZero() {
-		verdict.DecidedAt = in.log.options.Now()
-	}
-	doc, err := json.Marshal(decisionJSON{decision.Reason, decision.Rules, decision.Errors, writeTime(verdict.DecidedAt)})
-	if err != nil {
-		return nil, fmt.Errorf("redis commit: %w", err)
-	}
-	lane := event.Lane()
-	args := []any{group, in.consumer, at.stream(), string(decision.Outcome), doc, milliseconds(verdict.DecidedAt), lane}
-	for _, action := range decision.Actions {
-		in.complete(action, verdict)
-		if args, err = appendAction(args, action, at); err != nil {
-			return nil, fmt.Errorf("redis commit: %w", err)
-		}
-	}
-	k := in.keys
-	return &call{
-		script: commitScript,
-		keys:   []string{k.events(), k.decided(), k.actions(), k.state(), k.lane(lane), k.due(), k.owner()},
-		args:   args,
-	}, nil
 }
 
 // complete fills in what an action has from its event, where the decider left it out.

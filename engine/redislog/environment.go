@@ -83,7 +83,7 @@ func newEnvironment(l *Log, key string, partitions int) *Environment {
 	e := &Environment{
 		log: l, key: key, partitions: partitions,
 		slices: make([]slice, partitions), trimmed: make([]trimCursor, partitions),
-		membership: &membership{log: l, key: membersKey(key)},
+		membership: &membership{log: l, key: membersKey(key), meta: metaKey(key), partitions: partitions},
 	}
 	for p := range e.slices {
 		e.slices[p] = sliceOf(key, p)

@@ -81,6 +81,7 @@ var inboxContract = []contract{
 		if len(again) != 2 || again[0].MessageID != "1" || again[1].MessageID != "2" {
 			t.Errorf("claimed again %v", again)
 		}
+		f.commit(after, again...)
 		if rest := f.claim(after); len(rest) != 1 || rest[0].MessageID != "3" {
 			t.Errorf("the rest %v", rest)
 		}
@@ -100,6 +101,7 @@ var inboxContract = []contract{
 		if len(claimed) != 2 || claimed[0].MessageID != "1" || claimed[1].MessageID != "2" {
 			t.Errorf("claimed %v", claimed)
 		}
+		f.commit(heir, claimed...)
 		if claimed := f.claim(heir); len(claimed) != 1 || claimed[0].MessageID != "3" {
 			t.Errorf("then %v", claimed)
 		}
@@ -187,6 +189,18 @@ var inboxContract = []contract{
 			t.Errorf("error %v", err)
 		}
 	}},
+}
+
+// commit decides events that were claimed, without actions.
+func (f *fixture) commit(inbox engine.Inbox, events ...*engine.Event) {
+	f.t.Helper()
+	var verdicts []*engine.Verdict
+	for _, event := range events {
+		verdicts = append(verdicts, verdict(event, f.clock.Now(), 0))
+	}
+	if err := inbox.Commit(f.ctx, verdicts); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // decideAll commits what one claim brings, and returns how many events that decided.

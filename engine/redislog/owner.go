@@ -2,38 +2,45 @@ package redislog
 
 import (
 	"context"
+	"fmt"
 	"hash/fnv"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
 
 // A partition is decided by one process at a time, for only then are the actions of a user queued in the order of its
 // events. The processes that share an environment say every now and then that they live, and the partitions go round
-// among them in the order of their names. Each partition has an owner key with the owner's name; it ends with the lease,
-// and Commit checks it, so that a process which has lost its lease can not commit.
+// among them in the order of their names. Each partition has an owner key with the owner's fencing token, another for each
+// time that it is taken; it ends with the lease. Every claim and every commit checks the token in the script that does it,
+// and prolongs the lease: a process that has lost its lease, because it was stopped or cut off for a while, can neither
+// claim nor commit when it goes on, and what it had claimed is claimed by the new owner first.
 //
 // A server at its memory limit refuses a script whose first write may grow, and lets one go on that has written already.
-// The scripts of this file, of commit.go and of outbox.go therefore begin with a write that can not grow: events are then
-// refused at the door, while what was accepted is still decided and done, and in the end trimmed.
+// The scripts of this file, of claim.go, commit.go and outbox.go therefore begin with a write that can not grow: events are
+// then refused at the door, while what was accepted is still decided and done, and in the end trimmed.
 
 // membership is what this process knows of the live ones.
 type membership struct {
 	log *Log
-	key string
+	// key is the members', and meta holds the number of partitions.
+	key, meta  string
+	partitions int
 
 	mu      sync.Mutex
 	beaten  map[string]time.Time
 	members []string
 }
 
-// beatScript prolongs a member's life and tells who lives, by the server's clock, which all share.
+// beatScript prolongs a member's life and tells who lives, by the server's clock, which all share. It also writes the
+// number of partitions where it was lost, with all else that the server had.
 //
-// KEYS: 1 members
+// KEYS: 1 members, 2 meta
 //
-// ARGV: 1 consumer; 2 how long its membership lasts from now, ms; "0" ends it
+// ARGV: 1 consumer; 2 how long its membership lasts from now, ms; "0" ends it; 3 the number of partitions
 //
-// Returns: the live members
+// Returns: {the server's clock, ms; the number of partitions that is fixed; the live members}
 var beatScript = newScript(`
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -43,7 +50,8 @@ if ARGV[2] == '0' then
 else
   redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
 end
-return redis.call('ZRANGE', KEYS[1], 0, -1)
+redis.call('HSETNX', KEYS[2], 'partitions', ARGV[3])
+return {string.format('%d', now), redis.call('HGET', KEYS[2], 'partitions'), redis.call('ZRANGE', KEYS[1], 0, -1)}
 `)
 
 // live returns the live members, this consumer among them, and says that it lives when that is due.
@@ -54,16 +62,29 @@ func (m *membership) live(ctx context.Context, consumer string) ([]string, error
 	if last, known := m.beaten[consumer]; known && now.Sub(last) < lease/3 {
 		return m.members, nil
 	}
-	beat := &call{script: beatScript, keys: []string{m.key}, args: []any{consumer, lease.Milliseconds()}}
+	beat := m.beat(consumer, lease)
 	if err := m.log.run(ctx, "lease", beat); err != nil {
 		return nil, err
 	}
+	reply := beat.list()
+	if len(reply) != 3 {
+		return nil, fmt.Errorf("redis lease: unexpected reply %v", beat.reply)
+	}
+	if fixed := text(reply[1]); fixed != strconv.Itoa(m.partitions) {
+		return nil, fmt.Errorf("redis lease: the environment has %s partitions there and %d here", fixed, m.partitions)
+	}
+	m.log.clock.set(now, time.Now(), readMilliseconds(reply[0]))
 	if m.beaten == nil {
 		m.beaten = map[string]time.Time{}
 	}
-	m.beaten[consumer], m.members = now, texts(beat.reply)
+	m.beaten[consumer], m.members = now, texts(reply[2])
 	slices.Sort(m.members)
 	return m.members, nil
+}
+
+// beat is the call that prolongs a membership, or ends it with 0.
+func (m *membership) beat(consumer string, life time.Duration) *call {
+	return &call{script: beatScript, keys: []string{m.key, m.meta}, args: []any{consumer, life.Milliseconds(), m.partitions}}
 }
 
 // chosen is the member whose turn a partition is. Environments start at different members, so that many small ones
@@ -77,61 +98,60 @@ func chosen(members []string, environment string, partition int) string {
 	return members[(int(hash.Sum32()%1024)+partition)%len(members)]
 }
 
-// holdScript takes or keeps a partition.
+// ownScript takes a partition that nobody owns, or tells whose it is.
 //
 // KEYS: 1 owner
 //
 // ARGV: 1 consumer, 2 the lease, ms; "0" to give the partition up
 //
-// Returns: the owner now, "" for none
-var holdScript = newScript(`
-local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return owner end
+// Returns: the token when the partition is the consumer's now, else ""
+//
+// A token is "<consumer> <server's clock, us>". That of a consumer which has the partition already, and lost the answer, is
+// told again.
+var ownScript = newScript(`
+local token = redis.call('GET', KEYS[1])
+local mine = token and string.match(token, '^(.*) %d+$') == ARGV[1]
+if token and not mine then return '' end
 if ARGV[2] == '0' then
   redis.call('DEL', KEYS[1])
   return ''
 end
-if redis.call('PEXPIRE', KEYS[1], ARGV[2]) == 0 then
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if redis.call('PEXPIRE', KEYS[1], ARGV[2]) == 0 then -- a write that can not grow, see above
+  local time = redis.call('TIME')
+  token = ARGV[1] .. ' ' .. time[1] .. string.format('%06d', tonumber(time[2]))
+  redis.call('SET', KEYS[1], token, 'PX', ARGV[2])
 end
-return ARGV[1]
+return token
 `)
 
-// hold reports whether this process decides the partition now; it takes the partition, keeps it or hands it on. Handing
-// on is harmless at any time: what was claimed and not committed is claimed by the next owner first.
-func (in *Inbox) hold(ctx context.Context) (bool, error) {
-	lease, now := in.log.options.Lease, time.Now()
-	if in.held && now.Sub(in.heldAt) < lease/3 {
-		return true, nil
-	}
-	if now.Sub(in.heldAt) >= lease {
-		in.held = false // another may have had it meanwhile
-	}
+// own reports whether this process decides the partition now; it takes the partition or hands it on as members come and
+// go. Handing on is harmless at any time: what was claimed and not committed is claimed by the next owner first.
+func (in *Inbox) own(ctx context.Context) (bool, error) {
 	members, err := in.environment.membership.live(ctx, in.consumer)
 	if err != nil {
 		return false, err
 	}
 	mine := chosen(members, in.environment.key, in.partition) == in.consumer
-	if !mine && !in.held {
+	switch {
+	case mine && in.token != "":
+		return true, nil // the next claim says so, and prolongs the lease
+	case !mine && in.token == "":
 		return false, nil
 	}
-	request := in.holdCall(lease)
+	lease := in.lease()
 	if !mine {
-		request = in.holdCall(0)
+		lease = 0
 	}
+	request := in.ownCall(lease)
 	if err := in.log.run(ctx, "lease", request); err != nil {
 		return false, err
 	}
-	held := text(request.reply) == in.consumer
-	if held && !in.held {
-		in.recover()
-	}
-	in.held, in.heldAt = held, now
-	return held, nil
+	in.token = text(request.reply)
+	return in.token != "", nil
 }
 
-func (in *Inbox) holdCall(lease time.Duration) *call {
-	return &call{script: holdScript, keys: []string{in.keys.owner()}, args: []any{in.consumer, lease.Milliseconds()}}
+func (in *Inbox) ownCall(lease time.Duration) *call {
+	return &call{script: ownScript, keys: []string{in.keys.owner()}, args: []any{in.consumer, lease.Milliseconds()}}
 }
 
 // resign gives up every partition and the membership, as far as Redis can be told.
@@ -139,10 +159,10 @@ func (e *Environment) resign(ctx context.Context) {
 	var calls []*call
 	left := map[string]bool{}
 	for _, inbox := range e.inboxes {
-		calls = append(calls, inbox.holdCall(0))
+		calls = append(calls, inbox.ownCall(0))
 		if !left[inbox.consumer] {
 			left[inbox.consumer] = true
-			calls = append(calls, &call{script: beatScript, keys: []string{e.membership.key}, args: []any{inbox.consumer, "0"}})
+			calls = append(calls, e.membership.beat(inbox.consumer, 0))
 		}
 	}
 	_ = e.log.run(ctx, "lease", calls...) // a lease that is not given up ends by itself

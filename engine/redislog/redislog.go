@@ -15,7 +15,7 @@
 //	sy:{env:p}:lane:<lane>   LIST    the lane's actions that have not ended, in order
 //	sy:{env:p}:due           ZSET    lane → when its head is due, ms; a taken lane is due again when its lease ends
 //	sy:{env:p}:dead          ZSET    dead actions, padded, all of score 0
-//	sy:{env:p}:owner         STRING  the consumer that decides this partition, with the lease as its TTL
+//	sy:{env:p}:owner         STRING  the fencing token of who decides this partition, with the lease as its TTL
 //
 //	sy:{env}:meta            HASH    partitions
 //	sy:{env}:members         ZSET    consumer → when its membership ends, ms of Redis' clock
@@ -53,7 +53,8 @@ type Options struct {
 	// Lease is how long a process that says nothing keeps the partitions it decides, 5 s. It is also how long an event
 	// stays claimed without a commit.
 	Lease time.Duration
-	// Now is the clock, time.Now. Windows, retention and due times follow it; entry ids and leases follow Redis' clock.
+	// Now is the clock that windows, retention and due times follow: Redis' own, as entry ids and leases do. Tests give
+	// another.
 	Now func() time.Time
 	// OnError is told the operation of each error that Redis caused: append, claim, commit, due, record, read…
 	OnError func(op string)
@@ -63,6 +64,7 @@ type Options struct {
 type Log struct {
 	client  redis.UniversalClient
 	options Options
+	clock   serverClock
 	stop    func() // ends the embedded server; nil when there is none
 
 	mu           sync.Mutex
@@ -82,6 +84,9 @@ func Open(ctx context.Context, options Options) (*Log, error) {
 	options = options.withDefaults()
 	silence()
 	log := &Log{options: options, environments: map[string]*Environment{}}
+	if options.Now == nil {
+		log.options.Now = log.clock.now
+	}
 	if options.URL == embeddedURL {
 		server, err := startEmbedded()
 		if err != nil {
@@ -94,7 +99,7 @@ func Open(ctx context.Context, options Options) (*Log, error) {
 		return nil, err
 	}
 	log.client = client
-	if err := log.Ping(ctx); err != nil {
+	if err := log.readClock(ctx); err != nil {
 		log.Close()
 		return nil, err
 	}
@@ -116,9 +121,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Lease == 0 {
 		o.Lease = 5 * time.Second
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	if o.OnError == nil {
 		o.OnError = func(string) {}

@@ -2,7 +2,9 @@ package redislog
 
 import (
 	"context"
+	"strings"
 	"testing"
+	"time"
 
 	"switchyard/engine/redislog/redistest"
 )
@@ -57,31 +59,44 @@ func TestSweepKeepsWhoHasClaims(t *testing.T) {
 	})
 }
 
-func TestBeatAndHold(t *testing.T) {
+func TestBeatAndOwn(t *testing.T) {
 	withLogs(t, func(t *testing.T, l *Log) {
-		ctx := context.Background()
-		run := func(s *script, key string, args ...any) any {
+		run := func(s *script, keys []string, args ...any) any {
 			t.Helper()
-			c := &call{script: s, keys: []string{key}, args: args}
-			if err := l.run(ctx, "lease", c); err != nil {
+			c := &call{script: s, keys: keys, args: args}
+			if err := l.run(context.Background(), "lease", c); err != nil {
 				t.Fatal(err)
 			}
 			return c.reply
 		}
-		members, owner := membersKey("e"), sliceOf("e", 0).owner()
-		run(beatScript, members, "b", 60_000)
-		if live := texts(run(beatScript, members, "a", 60_000)); len(live) != 2 {
-			t.Errorf("live: %v", live)
-		}
-		if live := texts(run(beatScript, members, "b", "0")); len(live) != 1 || live[0] != "a" {
-			t.Errorf("live: %v", live)
-		}
-		for _, step := range []struct{ who, lease, owner string }{
-			{"a", "60000", "a"}, {"b", "60000", "a"}, {"b", "0", "a"}, {"a", "60000", "a"}, {"a", "0", ""}, {"b", "60000", "b"},
-		} {
-			if now := text(run(holdScript, owner, step.who, step.lease)); now != step.owner {
-				t.Errorf("%+v: %q", step, now)
+		beat := func(consumer string, life any) []string {
+			t.Helper()
+			reply, _ := run(beatScript, []string{membersKey("e"), metaKey("e")}, consumer, life, 4).([]any)
+			if len(reply) != 3 || time.Since(readMilliseconds(reply[0])).Abs() > time.Minute || text(reply[1]) != "4" {
+				t.Fatalf("%v", reply)
 			}
+			return texts(reply[2])
+		}
+		beat("b", 60_000)
+		if live := beat("a", 60_000); len(live) != 2 {
+			t.Errorf("live: %v", live)
+		}
+		if live := beat("b", "0"); len(live) != 1 || live[0] != "a" {
+			t.Errorf("live: %v", live)
+		}
+		tokens := map[string]bool{}
+		for _, step := range []struct {
+			who, lease string
+			owns, new  bool
+		}{
+			{"a", "60000", true, true}, {"a b", "60000", false, false}, {"a b", "0", false, false}, {"a", "60000", true, false},
+			{"a", "0", false, false}, {"a b", "60000", true, true}, {"a", "60000", false, false}, {"a b", "0", false, false}, {"a", "60000", true, true},
+		} {
+			token := text(run(ownScript, []string{sliceOf("e", 0).owner()}, step.who, step.lease))
+			if owns := strings.HasPrefix(token, step.who+" "); owns != step.owns || owns && tokens[token] == step.new {
+				t.Errorf("%+v: %q", step, token)
+			}
+			tokens[token] = true
 		}
 	})
 }

@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// scribe is an inbox that notes what is committed, and loses the partition after so many commits.
+type scribe struct {
+	commits [][]string
+	keeps   int
+}
+
+func (s *scribe) Claim(context.Context, int, time.Duration) ([]*Event, error) { return nil, nil }
+
+func (s *scribe) Commit(_ context.Context, verdicts []*Verdict) error {
+	var ids []string
+	for _, v := range verdicts {
+		ids = append(ids, v.Event.ID)
+		v.Committed = len(s.commits) < s.keeps
+	}
+	s.commits = append(s.commits, ids)
+	return nil
+}
+
+func testRouter(inbox Inbox, decide func(*Event) *Decision) *router {
+	return &router{
+		inbox: inbox, decider: DeciderFunc(decide), tally: &tally{}, metrics: NewMetrics(prometheus.NewRegistry()),
+		logger: slog.New(slog.DiscardHandler), now: time.Now, committed: func() {},
+	}
+}
+
+func someEvents(n int) (events []*Event) {
+	for i := range n {
+		events = append(events, &Event{ID: fmt.Sprint("e", i)})
+	}
+	return events
+}
+
+// Decisions that take long are committed as they come, so that the partition is not lost over them.
+func TestSlowDecisionsAreCommittedInParts(t *testing.T) {
+	inbox := &scribe{keeps: 100}
+	slow := func(event *Event) *Decision {
+		if event.ID == "e1" {
+			time.Sleep(commitEvery + time.Millisecond)
+		}
+		return &Decision{Outcome: OutcomeUnmatched}
+	}
+	testRouter(inbox, slow).route(t.Context(), someEvents(4))
+	if got := fmt.Sprint(inbox.commits); got != "[[e0 e1] [e2 e3]]" {
+		t.Errorf("committed %s", got)
+	}
+}
+
+// Who has lost the partition leaves the rest of its claim to the new owner.
+func TestRouterStopsWhenThePartitionIsLost(t *testing.T) {
+	inbox := &scribe{keeps: 1}
+	decided := 0
+	slow := func(*Event) *Decision {
+		if decided++; decided < 3 {
+			time.Sleep(commitEvery + time.Millisecond)
+		}
+		return &Decision{Outcome: OutcomeUnmatched}
+	}
+	testRouter(inbox, slow).route(t.Context(), someEvents(4))
+	if got := fmt.Sprint(inbox.commits); got != "[[e0] [e1]]" {
+		t.Errorf("committed %s", got)
+	}
+}
+
+func TestActionsOfOneEventAreBounded(t *testing.T) {
+	greedy := &Decision{Outcome: OutcomeMatched, Actions: make([]*Action, MaxActions+7)}
+	for i := range greedy.Actions {
+		greedy.Actions[i] = &Action{Index: i}
+	}
+	verdict := testRouter(&scribe{}, func(*Event) *Decision { return greedy }).decide(&Event{ID: "e"})
+	if n := len(verdict.Decision.Actions); n != MaxActions || len(verdict.Decision.Errors) != 1 || !strings.Contains(verdict.Decision.Errors[0].Message, "7 actions too many") {
+		t.Errorf("%d actions, %v", n, verdict.Decision.Errors)
+	}
+}
