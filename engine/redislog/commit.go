@@ -65,12 +65,8 @@ func commitFields() string {
 	return strings.Join(list, ", ")
 }
 
-const (
-	// commitKeys are the keys before those of the lanes, commitHead the arguments before those of the verdicts.
-	commitKeys, commitHead = 6, 3
-	// commitArgs and commitBytes bound one script, to a few milliseconds of the server.
-	commitArgs, commitBytes = 10_000, 4 << 20
-)
+// commitArgs and commitBytes bound one script, to a few milliseconds of the server.
+const commitArgs, commitBytes = 10_000, 4 << 20
 
 // Commit implements engine.Inbox. Nothing is committed by a process that has lost the partition; the events are decided by
 // the new owner.

@@ -52,8 +52,3 @@ func unavailable(err error) bool {
 	}
 	return strings.Contains(text, "OOM command not allowed") // as older servers report it from inside a script
 }
-
-// noGroup reports whether the consumer group is gone: never made, or lost with a flush while a claim was waiting.
-func noGroup(err error) bool {
-	return redis.HasErrorPrefix(err, "NOGROUP") || redis.HasErrorPrefix(err, "UNBLOCKED")
-}
