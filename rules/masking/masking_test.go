@@ -102,6 +102,7 @@ func FuzzMasking(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	standIn := regexp.MustCompile(`person\d+@example\.com`)
 	address := regexp.MustCompile(`[a-zA-Z0-9.]+@[a-zA-Z0-9]+(\.[a-zA-Z0-9]+)+`)
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		value, err := engine.DecodeJSON(doc)
@@ -120,6 +121,7 @@ func FuzzMasking(f *testing.F) {
 		texts, left := "", ""
 		m.walk(value, spot{value: value}, func(text string, _ spot) { texts += text + "\n" })
 		m.walk(again, spot{value: again}, func(text string, _ spot) { left += strings.ToLower(text) + "\n" })
+		left = standIn.ReplaceAllString(left, "") // which may hold a short address by chance
 		for _, mail := range address.FindAllString(texts, -1) {
 			if strings.Contains(left, strings.ToLower(mail)) {
 				t.Fatalf("%s is still in %s, made of %s", mail, masked, doc)
