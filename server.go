@@ -175,10 +175,19 @@ func (s *server) listenAdmin(p *plan) error {
 		Tokens:   func() []httpapi.Token { return s.plan.Load().config.tokens() },
 		Refusals: s.refusals,
 		Ready:    s.ready,
+		Now:      s.clock,
 		Gatherer: s.registry,
 		Logger:   s.logger,
 	})
 	return s.admin.start(p.config.AdminListen.Value, app)
+}
+
+// clock is that of the log, by which actions are due; this machine's until the log is open.
+func (s *server) clock() time.Time {
+	if log := s.opened.Load(); log != nil {
+		return log.Now()
+	}
+	return time.Now()
 }
 
 // readable is the log for readers; a nil interface until it is open.

@@ -115,9 +115,9 @@ func (p *performer) nudge() {
 
 func (p *performer) perform(ctx context.Context, target *Target, action *Action) {
 	defer p.flying.Done()
-	started := p.now()
+	started, begun := p.now(), time.Now()
 	result, err := p.attempt(ctx, target, action)
-	attempt := Attempt{At: started, Took: p.now().Sub(started)}
+	attempt := Attempt{At: started, Took: time.Since(begun)} // by a clock that nothing sets
 	<-target.slots
 	if err != nil && ctx.Err() != nil {
 		return // the process is stopping; the lease runs out and somebody makes this attempt again, under the same key

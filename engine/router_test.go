@@ -43,34 +43,27 @@ func someEvents(n int) (events []*Event) {
 	return events
 }
 
-// Decisions that take long are committed as they come, so that the partition is not lost over them.
+// Decisions that take long are committed as they come, so that the partition is not lost over them; who has lost it
+// leaves the rest of its claim to the new owner.
 func TestSlowDecisionsAreCommittedInParts(t *testing.T) {
-	inbox := &scribe{keeps: 100}
-	slow := func(event *Event) *Decision {
-		if event.ID == "e1" {
-			time.Sleep(commitEvery + time.Millisecond)
+	for _, test := range []struct {
+		slow, want string
+		keeps      int
+	}{
+		{"e1", "[[e0 e1] [e2 e3]]", 100},
+		{"e1", "[[e0 e1]]", 0},
+		{"", "[[e0 e1 e2 e3]]", 100},
+	} {
+		inbox := &scribe{keeps: test.keeps}
+		testRouter(inbox, func(event *Event) *Decision {
+			if event.ID == test.slow {
+				time.Sleep(commitEvery + time.Millisecond)
+			}
+			return &Decision{Outcome: OutcomeUnmatched}
+		}).route(t.Context(), someEvents(4))
+		if got := fmt.Sprint(inbox.commits); got != test.want {
+			t.Errorf("slow %q, kept for %d commits: committed %s, want %s", test.slow, test.keeps, got, test.want)
 		}
-		return &Decision{Outcome: OutcomeUnmatched}
-	}
-	testRouter(inbox, slow).route(t.Context(), someEvents(4))
-	if got := fmt.Sprint(inbox.commits); got != "[[e0 e1] [e2 e3]]" {
-		t.Errorf("committed %s", got)
-	}
-}
-
-// Who has lost the partition leaves the rest of its claim to the new owner.
-func TestRouterStopsWhenThePartitionIsLost(t *testing.T) {
-	inbox := &scribe{keeps: 1}
-	decided := 0
-	slow := func(*Event) *Decision {
-		if decided++; decided < 3 {
-			time.Sleep(commitEvery + time.Millisecond)
-		}
-		return &Decision{Outcome: OutcomeUnmatched}
-	}
-	testRouter(inbox, slow).route(t.Context(), someEvents(4))
-	if got := fmt.Sprint(inbox.commits); got != "[[e0] [e1]]" {
-		t.Errorf("committed %s", got)
 	}
 }
 

@@ -57,7 +57,7 @@ func (k predicateKind) breadth() int {
 	return 64
 }
 
-// hashed is the predicate with its hash, which is the same in every process.
+// hashed is the predicate with its hash, which depends on nothing that differs from one run to the next.
 func (p predicate) hashed() predicate {
 	const prime = 0x9e3779b97f4a7c15
 	h := uint64(p.path.number)<<8 | uint64(p.kind)

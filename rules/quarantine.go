@@ -292,13 +292,15 @@ func (g *Guard) meet(ctx context.Context, environment string, page *page) error 
 func (g *Guard) retell(environment string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	told := 0
 	for w := range g.holding {
 		if held := w.held.Load(); held != nil && w.environment == environment {
 			g.untold[w] = held.Quarantine
+			told++
 		}
 	}
-	if len(g.untold) > 0 {
-		g.logger.Warn("the store has lost quarantines of rules; they are told to it again", "environment", environment, "rules", len(g.untold))
+	if told > 0 {
+		g.logger.Warn("the store has lost quarantines of rules; they are told to it again", "environment", environment, "rules", told)
 		g.wake()
 	}
 }

@@ -106,7 +106,7 @@ var inboxContract = []contract{
 			t.Errorf("then %v", claimed)
 		}
 	}},
-	{"a process that lost its partition can not commit", func(t *testing.T, f *fixture) {
+	{"a process that lost its partition can neither claim nor commit", func(t *testing.T, f *fixture) {
 		f.append(f.event("sam", "1"))
 		p := f.partition("sam")
 		slow := f.env.Inbox(p, "slow")
@@ -123,6 +123,10 @@ var inboxContract = []contract{
 		v := verdict(event, f.clock.Now(), 1)
 		if err := heir.Commit(f.ctx, []*engine.Verdict{v}); err != nil || !v.Committed {
 			t.Errorf("the owner's verdict: %v %v", v.Committed, err)
+		}
+		f.append(f.event("sam", "2"))
+		if claimed := f.claim(slow); len(claimed) != 0 {
+			t.Errorf("it claims what it can not commit: %v", claimed)
 		}
 	}},
 	{"two live processes share the partitions", func(t *testing.T, f *fixture) {

@@ -34,7 +34,8 @@ type membership struct {
 }
 
 // beatScript prolongs a member's life and tells who lives, by the server's clock, which all share. It also writes the
-// number of partitions where it was lost, with all else that the server had.
+// number of partitions where it was lost, with all else that the server had. One that has another number is no member: it
+// would be given partitions that it does not decide.
 //
 // KEYS: 1 members, 2 meta
 //
@@ -45,13 +46,14 @@ var beatScript = newScript(`
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if ARGV[2] == '0' then
+redis.call('HSETNX', KEYS[2], 'partitions', ARGV[3])
+local partitions = redis.call('HGET', KEYS[2], 'partitions')
+if ARGV[2] == '0' or partitions ~= ARGV[3] then
   redis.call('ZREM', KEYS[1], ARGV[1])
 else
   redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
 end
-redis.call('HSETNX', KEYS[2], 'partitions', ARGV[3])
-return {string.format('%d', now), redis.call('HGET', KEYS[2], 'partitions'), redis.call('ZRANGE', KEYS[1], 0, -1)}
+return {string.format('%d', now), partitions, redis.call('ZRANGE', KEYS[1], 0, -1)}
 `)
 
 // live returns the live members, this consumer among them, and says that it lives when that is due.

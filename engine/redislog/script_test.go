@@ -84,6 +84,10 @@ func TestBeatAndOwn(t *testing.T) {
 		if live := beat("b", "0"); len(live) != 1 || live[0] != "a" {
 			t.Errorf("live: %v", live)
 		}
+		other, _ := run(beatScript, []string{membersKey("e"), metaKey("e")}, "c", 60_000, 8).([]any)
+		if text(other[1]) != "4" || len(texts(other[2])) != 1 {
+			t.Errorf("one with another number of partitions: %v", other)
+		}
 		tokens := map[string]bool{}
 		for _, step := range []struct {
 			who, lease string

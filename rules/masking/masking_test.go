@@ -121,7 +121,7 @@ func FuzzMasking(f *testing.F) {
 		texts, left := "", ""
 		m.walk(value, spot{value: value}, func(text string, _ spot) { texts += text + "\n" })
 		m.walk(again, spot{value: again}, func(text string, _ spot) { left += strings.ToLower(text) + "\n" })
-		left = standIn.ReplaceAllString(left, "") // which may hold a short address by chance
+		left = standIn.ReplaceAllString(left, " ") // which may hold a short address by chance
 		for _, mail := range address.FindAllString(texts, -1) {
 			if strings.Contains(left, strings.ToLower(mail)) {
 				t.Fatalf("%s is still in %s, made of %s", mail, masked, doc)
