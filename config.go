@@ -58,10 +58,10 @@ type environmentConfig struct {
 }
 
 type destinationConfig struct {
-	Kind        string        `yaml:"kind" enum:"directory" doc:"directory: the built-in users and workflow runs."`
-	Concurrency int           `yaml:"concurrency" doc:"The most calls at once. Default 16."`
-	Timeout     time.Duration `yaml:"timeout" doc:"For one attempt. Default 10s."`
-	Retry       retryConfig   `yaml:"retry" doc:"When a failed action is tried again."`
+	Kind        destinationKind `yaml:"kind" doc:"directory (the default): the built-in users and workflow runs."`
+	Concurrency int             `yaml:"concurrency" doc:"The most calls at once. Default 16."`
+	Timeout     time.Duration   `yaml:"timeout" doc:"For one attempt. Default 10s."`
+	Retry       retryConfig     `yaml:"retry" doc:"When a failed action is tried again."`
 	Place       document.Place
 }
 

@@ -43,7 +43,7 @@ type plannedEnvironment struct {
 	key         string
 	partitions  int
 	options     redislog.EnvOptions
-	destination string
+	destination destinationConfig
 	policy      engine.Policy
 	connections []*plannedConnection
 }
@@ -172,7 +172,7 @@ func (l *loader) environments() {
 		}
 		retention := l.plan.config.Retention
 		planned := &plannedEnvironment{
-			key: e.Key, partitions: e.Partitions, destination: e.Destination.Kind, policy: l.policy(e.Destination),
+			key: e.Key, partitions: e.Partitions, destination: e.Destination, policy: l.policy(e.Destination),
 			options: redislog.EnvOptions{Events: retention.Events, Actions: retention.Action, Dedupe: retention.Dedupe},
 		}
 		l.rules(e) // before the connections, which tell vendors what rows the rules use
@@ -274,7 +274,7 @@ func (p *plan) info() []httpapi.EnvironmentInfo {
 	infos := make([]httpapi.EnvironmentInfo, len(p.environments))
 	for i, environment := range p.environments {
 		infos[i] = httpapi.EnvironmentInfo{
-			Key: environment.key, Partitions: environment.partitions, Destination: environment.destination,
+			Key: environment.key, Partitions: environment.partitions, Destination: string(environment.destination.Kind),
 		}
 		for _, c := range environment.connections {
 			infos[i].Connections = append(infos[i].Connections, httpapi.ConnectionInfo{

@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"switchyard/adapters/deliver/directory"
 	"switchyard/adapters/spec"
 	"switchyard/engine"
 	"switchyard/engine/redislog"
@@ -83,10 +82,15 @@ func (s *server) identifies(environment, source string) bool {
 	return s.plan.Load().identifies(environment, source)
 }
 
+// logOptions are how the store is opened; the build for the chaos test has shorter leases.
+var logOptions = func(url string, onError func(op string)) redislog.Options {
+	return redislog.Options{URL: url, OnError: onError}
+}
+
 func (s *server) openLog(ctx context.Context, url string) (*redislog.Log, error) {
 	count := func(op string) { s.metrics.RedisErrors.WithLabelValues(op).Inc() }
 	for {
-		log, err := redislog.Open(ctx, redislog.Options{URL: url, OnError: count})
+		log, err := redislog.Open(ctx, logOptions(url, count))
 		if err == nil {
 			return log, nil
 		}
@@ -129,12 +133,16 @@ func (s *server) backlog(ctx context.Context, environment string) (engine.Backlo
 // apply makes a plan the live one. What can fail, the meeting with the store, comes first; then pointers are swapped.
 func (s *server) apply(ctx context.Context, p *plan) error {
 	stores := make(map[string]*redislog.Environment, len(p.environments))
+	targets := make(map[string]*engine.Target, len(p.environments))
 	for _, e := range p.environments {
 		store, err := s.log.Environment(ctx, e.key, e.partitions, e.options)
 		if err != nil {
 			return fmt.Errorf("environment %s: %w", e.key, err)
 		}
 		stores[e.key] = store
+		if targets[e.key], err = s.target(e); err != nil {
+			return fmt.Errorf("environment %s: %w", e.key, err)
+		}
 	}
 	doors, live := map[string]*httpapi.Door{}, s.plan.Load()
 	for _, e := range p.environments {
@@ -152,7 +160,7 @@ func (s *server) apply(ctx context.Context, p *plan) error {
 	s.guard.Sync(ctx) // before the first event: a restart releases nothing
 	for _, e := range p.environments {
 		stores[e.key].Keep(e.options)
-		s.engine.Run(e.key, e.partitions, stores[e.key], engine.NewTarget(e.destination, directory.New(s.log.Directory(), nil), e.policy))
+		s.engine.Run(e.key, e.partitions, stores[e.key], targets[e.key])
 	}
 	s.doors.Swap(doors)
 	for _, e := range before.environments {
@@ -161,6 +169,15 @@ func (s *server) apply(ctx context.Context, p *plan) error {
 		}
 	}
 	return nil
+}
+
+// target makes the destination of an environment.
+func (s *server) target(e *plannedEnvironment) (*engine.Target, error) {
+	destination, err := destinations[e.destination.Kind](e.destination, s.log)
+	if err != nil {
+		return nil, fmt.Errorf("the destination can not be made: %w", err)
+	}
+	return engine.NewTarget(string(e.destination.Kind), destination, e.policy), nil
 }
 
 func (s *server) listenAdmin(p *plan) error {

@@ -23,7 +23,8 @@ const (
 //
 // The keys of a struct are those of its `yaml:"key"` tags; fields of an embedded struct count as its own, and fields
 // without a tag are left alone. `required:"true"` wants the key, and something in its text or list; `enum:"a,b"` lists
-// the values of a text. A field of type Place without a tag is given the place of the struct.
+// the values of a text, and so does a type that is a Choices. A field of type Place without a tag is given the place of
+// the struct.
 //
 // Values may be structs, maps with text keys, slices, pointers, strings, booleans, numbers, time.Duration (30s, 24h,
 // 30d), Text, Ordered, any (as engine.DecodeJSON has JSON values), and types that are a Custom.

@@ -319,3 +319,21 @@ func TestExcerptsOfLongLines(t *testing.T) {
 		}
 	}
 }
+
+// flavour is one of a table, as a kind of destination is.
+type flavour string
+
+func (flavour) Choices() []string { return []string{"sweet", "sour"} }
+
+func TestChoicesOfATable(t *testing.T) {
+	type dish struct {
+		Taste flavour `yaml:"taste"`
+	}
+	doc, err := Parse("dish.yaml", []byte("taste: swet\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Decode(&dish{}, nil); err == nil || !strings.Contains(err.Error(), `must be one of sweet, sour, not "swet"; did you mean "sweet"?`) {
+		t.Errorf("a value that is not in the table: %v", err)
+	}
+}

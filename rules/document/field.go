@@ -16,6 +16,11 @@ type field struct {
 	doc      string
 }
 
+// Choices is a type of text that is one of a list, where the list is not known to a tag: a table of the program.
+type Choices interface {
+	Choices() []string
+}
+
 var fieldCache sync.Map // reflect.Type -> []field
 
 // fieldsOf are the keys of a struct, those of embedded structs included, in order.
@@ -32,6 +37,9 @@ func fieldsOf(object reflect.Type) []field {
 		one := field{key: key, index: f.Index, typ: f.Type, required: f.Tag.Get("required") == "true", doc: f.Tag.Get("doc")}
 		if enum := f.Tag.Get("enum"); enum != "" {
 			one.enum = strings.Split(enum, ",")
+		}
+		if choices, ok := reflect.Zero(f.Type).Interface().(Choices); ok {
+			one.enum = choices.Choices()
 		}
 		fields = append(fields, one)
 	}
