@@ -4,6 +4,7 @@ package redistest
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -36,7 +37,7 @@ func Start(t testing.TB, args ...string) *Server {
 		}
 		t.Skip("redis-server is not installed")
 	}
-	s := &Server{t: t, dir: t.TempDir(), port: freePort(t), args: args}
+	s := &Server{t: t, dir: t.TempDir(), port: FreePort(t), args: args}
 	s.Restart()
 	t.Cleanup(s.Kill)
 	return s
@@ -59,7 +60,7 @@ func StartCluster(t testing.TB) *Server {
 // StartSentinel starts a sentinel that watches one server under the name "main", and returns its port.
 func StartSentinel(t testing.TB, master *Server) int {
 	t.Helper()
-	port, dir := freePort(t), t.TempDir()
+	port, dir := FreePort(t), t.TempDir()
 	config := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n", port, dir, master.port)
 	file := filepath.Join(dir, "sentinel.conf")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
@@ -144,12 +145,18 @@ func (s *Server) end(signal syscall.Signal) {
 	s.command = nil
 }
 
-func freePort(t testing.TB) int {
+// FreePort is a port of the loopback interface for a server that goes away and comes back: it is below those that systems
+// give to outgoing connections, of which one would have it when the server wants it again.
+func FreePort(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const lowest, above = 20_000, 32_000
+	for range 100 {
+		port := lowest + rand.IntN(above-lowest)
+		if listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			listener.Close()
+			return port
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
