@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -19,19 +21,25 @@ const (
 	reloadRules  fault = "SIGHUP"
 )
 
-// faultWeight is how often a fault comes among the others.
-type faultWeight struct {
-	fault  fault
-	weight int
-}
+// deck is how often each fault comes among the others. It is shuffled, dealt to the end and shuffled again, so that every
+// kind comes in every storm that is long enough.
+type deck map[fault]int
 
 var (
-	anyFault = []faultWeight{
-		{killProcess, 45}, {stopProcess, 20}, {killRedis, 10}, {cutOff, 10}, {drainProcess, 8}, {reloadRules, 7},
-	}
-	mostlyStops = []faultWeight{{stopProcess, 8}, {killProcess, 1}, {cutOff, 1}}
-	mostlyKills = []faultWeight{{killProcess, 6}, {stopProcess, 1}, {cutOff, 1}}
+	anyFault    = deck{killProcess: 6, stopProcess: 3, killRedis: 1, cutOff: 1, drainProcess: 1, reloadRules: 1}
+	mostlyStops = deck{stopProcess: 4, killProcess: 1}
+	mostlyKills = deck{killProcess: 4, cutOff: 1}
 )
+
+// shuffled is the deck in a random order, which is the same for the same source of chance.
+func (d deck) shuffled(random *rand.Rand) []fault {
+	var faults []fault
+	for _, kind := range slices.Sorted(maps.Keys(d)) {
+		faults = append(faults, slices.Repeat([]fault{kind}, d[kind])...)
+	}
+	random.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
+	return faults
+}
 
 // weather is what befell a storm.
 type weather struct {
@@ -49,25 +57,17 @@ func (w weather) String() string {
 func (s *storm) befall() {
 	random := s.random(1)
 	s.weather.count = map[fault]int{}
-	for end := time.Now().Add(s.length); time.Now().Before(end); {
-		time.Sleep(between(random, 300*time.Millisecond, 1800*time.Millisecond))
-		s.fault(drawn(random, s.kinds), random)
-		s.weather.over = append(s.weather.over, time.Now())
-	}
-}
-
-func drawn(random *rand.Rand, among []faultWeight) fault {
-	total := 0
-	for _, one := range among {
-		total += one.weight
-	}
-	draw := random.IntN(total)
-	for _, one := range among {
-		if draw -= one.weight; draw < 0 {
-			return one.fault
+	end := time.Now().Add(s.length)
+	for {
+		for _, kind := range s.kinds.shuffled(random) {
+			if time.Now().After(end) {
+				return
+			}
+			time.Sleep(between(random, 200*time.Millisecond, 1200*time.Millisecond))
+			s.fault(kind, random)
+			s.weather.over = append(s.weather.over, time.Now())
 		}
 	}
-	return among[0].fault
 }
 
 func between(random *rand.Rand, least, most time.Duration) time.Duration {
@@ -110,7 +110,7 @@ func (s *storm) fault(kind fault, random *rand.Rand) {
 // killed meanwhile, so that what both had is left to the third.
 func (s *storm) stop(process, other *stormProcess, random *rand.Rand) {
 	length := between(random, 1200*time.Millisecond, 2500*time.Millisecond)
-	if random.IntN(5) == 0 {
+	if random.IntN(6) == 0 {
 		length += 5 * time.Second
 	}
 	process.signal(syscall.SIGSTOP)

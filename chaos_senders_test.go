@@ -49,7 +49,11 @@ func newSenders(s *storm) []*sender {
 	var senders []*sender
 	for n, environment := range []string{"main", "main", "main", "main", "people", "people"} {
 		one := &sender{storm: s, environment: environment, random: s.random(uint64(100 + n))}
-		for u := range usersOfSender {
+		users := usersOfSender
+		if s.hasty {
+			users = 1
+		}
+		for u := range users {
 			one.users = append(one.users, &stormUser{id: fmt.Sprintf("%s-%d-%d", environment, n, u)})
 		}
 		senders = append(senders, one)
@@ -67,9 +71,9 @@ func (s *sender) run(over <-chan struct{}) {
 		if s.random.IntN(20) == 0 { // a sender that has not noticed the answer
 			s.deliver(batch)
 		}
-		pause := time.Duration(0)
-		if !s.storm.hasty {
-			pause = between(s.random, 10*time.Millisecond, 90*time.Millisecond)
+		pause := between(s.random, 10*time.Millisecond, 90*time.Millisecond)
+		if s.storm.hasty {
+			pause /= 50
 		}
 		select {
 		case <-over:

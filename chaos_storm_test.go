@@ -17,9 +17,9 @@ import (
 type stormOptions struct {
 	seed     uint64
 	length   time.Duration
-	kinds    []faultWeight
+	kinds    deck
 	sabotage string // see chaos_build.go; "" for a sound program
-	hasty    bool   // the senders do not pause, so that a user's events come close behind each other
+	hasty    bool   // few users, hardly a pause, and a destination that is well: a user's events come close behind each other
 }
 
 // storm is one run: the processes, their Redis, their senders, what befalls them, and who knows what should come of it.
@@ -82,7 +82,7 @@ func newStorm(t *testing.T, options stormOptions) *storm {
 		s.dir = t.TempDir()
 	}
 	s.binary, s.redis = buildBinary(t, "-tags", "chaos"), redistest.Start(t)
-	s.oracle = startOracle(t, s.seed, s.found)
+	s.oracle = startOracle(t, s.seed, s.hasty, s.found)
 	if err := os.WriteFile(filepath.Join(s.dir, "rules.yaml"), []byte(stormRules), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -65,16 +65,17 @@ func TestChaosOracleIsProven(t *testing.T) {
 	}
 	for _, broken := range []struct {
 		sabotage string
-		faults   []faultWeight
+		kinds    deck
+		hasty    bool
 		want     breach
 	}{
-		{"fencing", mostlyStops, outOfOrder},
-		{"ledger", mostlyKills, appliedTwice},
-		{"lanes", mostlyKills, outOfOrder},
+		{"fencing", mostlyStops, true, outOfOrder},
+		{"ledger", mostlyKills, false, appliedTwice},
+		{"lanes", mostlyKills, false, outOfOrder},
 	} {
 		t.Run(broken.sabotage, func(t *testing.T) {
 			s := newStorm(t, stormOptions{
-				seed: stormSeed(t), length: 8 * time.Second, kinds: broken.faults, sabotage: broken.sabotage, hasty: true,
+				seed: stormSeed(t), length: 8 * time.Second, kinds: broken.kinds, sabotage: broken.sabotage, hasty: broken.hasty,
 			})
 			s.run()
 			if s.found.count(broken.want) == 0 {
