@@ -4,8 +4,9 @@ SHELL       := bash
 GO          ?= go
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 5s
+CHAOS       ?= 20m
 
-.PHONY: run demo test check bench fmt fuzz redis node
+.PHONY: run demo test check bench chaos fmt fuzz redis node
 
 run: ## serve examples/quickstart
 	$(GO) run . serve -c examples/quickstart/switchyard.yaml
@@ -20,6 +21,7 @@ test: check redis node ## vet, lint, all tests with the race detector, a short f
 check: ## formatting, vet and staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:" $$unformatted; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags chaos ./...
 	$(GO) run $(STATICCHECK) ./...
 
 fmt: ## format the code
@@ -38,6 +40,10 @@ fuzz:
 
 bench: redis ## tables of one run: ingest against a no-op handler, decode, match, act; matching by the number of rules
 	SWITCHYARD_BENCH=1 $(GO) test -count 1 -timeout 20m -p 1 -run TestBenchTable -v . ./rules | grep -vE '^(===|---|PASS|ok)'
+
+# SEED=7 repeats the faults of the storm that said so, CHAOS=5m is a shorter one.
+chaos: redis ## kills, stops and cuts over three processes and their Redis, and an oracle that knows what must come of it
+	SWITCHYARD_CHAOS=$(CHAOS) SWITCHYARD_CHAOS_SEED=$(SEED) $(GO) test -count 1 -timeout 0 -run '^TestChaos$$' -v .
 
 # The tests run against a real redis-server besides the embedded one.
 redis:
