@@ -97,12 +97,12 @@ func (s *storm) fault(kind fault, random *rand.Rand) {
 	case cutOff:
 		redisDo(s.t, s.redis, "CLIENT", "KILL", "TYPE", "normal")
 	case drainProcess:
+		process.awaitReady(30 * time.Second) // before, a signal just ends it
 		process.drain()
 		process.start()
 	case reloadRules:
-		if process.isReady() { // one that has not come that far has nobody to hear it, and would end
-			process.signal(syscall.SIGHUP)
-		}
+		process.awaitReady(30 * time.Second)
+		process.signal(syscall.SIGHUP)
 	}
 }
 
