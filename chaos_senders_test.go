@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -34,6 +35,7 @@ type message struct {
 	id, user string
 	seq      int64
 	step     bool // the rule matches it
+	filler   string
 	acked    time.Time
 }
 
@@ -88,10 +90,16 @@ func (s *sender) compose() []*message {
 	if s.random.IntN(3) > 0 {
 		return []*message{s.users[s.random.IntN(len(s.users))].next()}
 	}
+	filler := ""
+	if s.random.IntN(4) == 0 { // more than a server reads of a connection at once
+		filler = strings.Repeat("x", 4<<10)
+	}
 	var batch []*message
 	for _, u := range s.random.Perm(len(s.users))[:1+s.random.IntN(len(s.users))] {
 		for range 1 + s.random.IntN(3) {
-			batch = append(batch, s.users[u].next())
+			m := s.users[u].next()
+			m.filler = filler
+			batch = append(batch, m)
 		}
 	}
 	return batch
@@ -159,7 +167,7 @@ func bodyOf(batch []*message) []byte {
 		if !m.step {
 			name = "aside"
 		}
-		list = append(list, object{"type": "track", "event": name, "userId": m.user, "messageId": m.id, "properties": object{"seq": m.seq}})
+		list = append(list, object{"type": "track", "event": name, "userId": m.user, "messageId": m.id, "properties": object{"seq": m.seq, "filler": m.filler}})
 	}
 	var value any = list
 	if len(list) == 1 {
