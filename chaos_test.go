@@ -65,17 +65,18 @@ func TestChaosOracleIsProven(t *testing.T) {
 	}
 	for _, broken := range []struct {
 		sabotage string
+		length   time.Duration
 		kinds    deck
 		hasty    bool
 		want     breach
 	}{
-		{"fencing", mostlyStops, true, outOfOrder},
-		{"ledger", mostlyKills, false, appliedTwice},
-		{"lanes", mostlyKills, false, outOfOrder},
+		{"fencing", 10 * time.Second, mostlyStops, true, outOfOrder},
+		{"ledger", 4 * time.Second, mostlyKills, false, appliedTwice},
+		{"lanes", 4 * time.Second, mostlyKills, false, outOfOrder},
 	} {
 		t.Run(broken.sabotage, func(t *testing.T) {
 			s := newStorm(t, stormOptions{
-				seed: stormSeed(t), length: 8 * time.Second, kinds: broken.kinds, sabotage: broken.sabotage, hasty: broken.hasty,
+				seed: stormSeed(t), length: broken.length, kinds: broken.kinds, sabotage: broken.sabotage, hasty: broken.hasty,
 			})
 			s.run()
 			if s.found.count(broken.want) == 0 {
