@@ -51,7 +51,8 @@ type Action struct {
 	Index int
 	// Kind is identify or trigger.
 	Kind string
-	// Lane is the event's; actions of a lane are done in the order committed.
+	// Lane is the event's, or the action's own where the order is relaxed; see Lanes. Actions of a lane are done in the
+	// order committed.
 	Lane   string
 	UserID string
 	// Parameters are the expressions as configured, for people: {"recipients": "people", "workflow": "welcome"}.
@@ -75,6 +76,8 @@ type Action struct {
 	// run again. Retries are counted and aged from there.
 	BudgetFrom  int
 	BudgetSince time.Time
+	// Nonces are those of its intended repeats, the newest last; see Repeat.
+	Nonces []string
 }
 
 // Attempt is one call of a destination.
@@ -102,10 +105,15 @@ func (a *Action) Payload() json.RawMessage {
 }
 
 // EffectKey is the deterministic key of what this action does to one target: the same at every attempt and after every
-// crash, different for every other effect. It is 35 characters of [a-z0-9_]. The whole action has the target "".
+// crash, different for every other effect and for every intended repeat. It is 35 characters of [a-z0-9_]. The whole
+// action has the target "".
 func (a *Action) EffectKey(target string) string {
+	parts := []string{a.Environment, a.EventID, a.Rule, strconv.Itoa(a.Index), target}
+	if nonce := a.Nonce(); nonce != "" {
+		parts = append(parts, nonce)
+	}
 	hash := sha256.New()
-	for _, part := range []string{a.Environment, a.EventID, a.Rule, strconv.Itoa(a.Index), target} {
+	for _, part := range parts {
 		fmt.Fprintf(hash, "%d:%s,", len(part), part)
 	}
 	return "sy_" + hex.EncodeToString(hash.Sum(nil)[:16])

@@ -21,6 +21,8 @@ func TestEffectKeyIsDeterministicAndItsOwn(t *testing.T) {
 		"rule":        {Environment: "production", EventID: "e1-2-3", Rule: "welcom", Index: 1},
 		"index":       {Environment: "production", EventID: "e1-2-3", Rule: "welcome", Index: 2},
 		"shifted":     {Environment: "production", EventID: "e1-2-3w", Rule: "elcome", Index: 1},
+		"repeated":    {Environment: "production", EventID: "e1-2-3", Rule: "welcome", Index: 1, Nonces: []string{"again"}},
+		"once more":   {Environment: "production", EventID: "e1-2-3", Rule: "welcome", Index: 1, Nonces: []string{"again", "more"}},
 	} {
 		for _, target := range []string{"", "user:sam"} {
 			key := action.EffectKey(target)

@@ -31,7 +31,7 @@ type backlogCollector struct {
 
 var (
 	pendingDesc = prometheus.NewDesc("switchyard_pending_events", "Events accepted and not decided yet.", []string{"environment"}, nil)
-	lanesDesc   = prometheus.NewDesc("switchyard_lanes_waiting", "Users with an action that has not ended.", []string{"environment"}, nil)
+	lanesDesc   = prometheus.NewDesc("switchyard_lanes_waiting", "Lanes with an action that has not ended: users, or single actions where the order is relaxed.", []string{"environment"}, nil)
 	deadDesc    = prometheus.NewDesc("switchyard_actions_dead", "Actions that ended dead and were not run again.", []string{"environment"}, nil)
 )
 

@@ -122,6 +122,7 @@ func (e *Engine) start(stop context.Context, environment string, partitions int,
 		decider := &router{
 			environment: environment, inbox: store.Inbox(p, o.Consumer), decider: o.Decider, tally: names,
 			metrics: o.Metrics, logger: o.Logger, now: o.Now, committed: doer.nudge,
+			lanes: func() Lanes { return live.target.Load().Policy.Lanes },
 		}
 		e.loops.Go(func() { decider.run(stop) })
 		e.loops.Go(func() { doer.run(stop, e.work) })

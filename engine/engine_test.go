@@ -113,7 +113,7 @@ func (m *memory) Due(_ context.Context, now time.Time, lease time.Duration, max 
 	return actions, next, nil
 }
 
-func (m *memory) Record(_ context.Context, action *Action, next time.Time) (bool, error) {
+func (m *memory) Record(_ context.Context, action *Action, next time.Time, patience int) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.recordErrors) > 0 {
@@ -123,6 +123,9 @@ func (m *memory) Record(_ context.Context, action *Action, next time.Time) (bool
 	}
 	if len(m.actions[action.ID].Attempts) != len(action.Attempts)-1 {
 		return false, nil
+	}
+	if behind := len(m.lanes[action.Lane]) - 1; !action.Status.Ended() && patience != AnyNumber && behind > patience {
+		action.GiveWay(fmt.Sprint(behind, " actions"))
 	}
 	m.actions[action.ID] = action
 	m.due[action.Lane] = next
@@ -206,12 +209,17 @@ func nothing(*Event) *Decision { return nil }
 
 func startEngine(t *testing.T, m *memory, destination Destination, decider Decider) (*Engine, Policy) {
 	t.Helper()
+	return startWith(t, m, destination, decider, Lanes{Waiting: 100, Age: 100 * time.Hour})
+}
+
+func startWith(t *testing.T, m *memory, destination Destination, decider Decider, lanes Lanes) (*Engine, Policy) {
+	t.Helper()
 	e := New(Options{
 		Consumer: "test", Decider: Pipeline(DeciderFunc(nothing), decider), Names: m, Trimmer: m,
 		Metrics: NewMetrics(prometheus.NewRegistry()), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: m.now,
 	})
 	policy := DefaultPolicy
-	policy.Retry = Retry{Attempts: 3, MaxAge: time.Hour, Min: time.Minute, Max: time.Hour}
+	policy.Retry, policy.Lanes = Retry{Attempts: 3, MaxAge: time.Hour, Min: time.Minute, Max: time.Hour}, lanes
 	e.Run("test", 1, m, NewTarget("script", destination, policy))
 	t.Cleanup(func() { e.Stop(context.Background()) })
 	return e, policy

@@ -14,6 +14,7 @@ type Metrics struct {
 	Lag            *prometheus.HistogramVec
 	Actions        *prometheus.CounterVec
 	ActionSeconds  *prometheus.HistogramVec
+	GaveWay        *prometheus.CounterVec
 	Reloads        *prometheus.CounterVec
 	RedisErrors    *prometheus.CounterVec
 }
@@ -41,6 +42,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Lag:            histogram("event_lag_seconds", "From receipt of an event to its decision.", slow, "environment"),
 		Actions:        counter("actions_total", "Attempts and ends of actions, by the status they led to.", "environment", "rule", "action", "status"),
 		ActionSeconds:  histogram("action_seconds", "Duration of one attempt at a destination.", slow, "environment", "destination", "action"),
+		GaveWay:        counter("actions_gave_way_total", "Actions that are dead because too many of their user waited behind them, or for too long.", "environment"),
 		Reloads:        counter("config_reloads_total", "Reloads of the configuration and rules, by result.", "result"),
 		RedisErrors:    counter("redis_errors_total", "Failed Redis operations.", "op"),
 		Ingest: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -78,8 +80,11 @@ func (m *Metrics) action(action *Action) {
 	m.Actions.WithLabelValues(action.Environment, action.Rule, action.Kind, string(action.Status)).Inc()
 }
 
-func (m *Metrics) attempted(action *Action) {
+func (m *Metrics) attempted(action *Action, gaveWay bool) {
 	m.action(action)
+	if gaveWay {
+		m.GaveWay.WithLabelValues(action.Environment).Inc()
+	}
 	took := action.Attempts[len(action.Attempts)-1].Took
 	m.ActionSeconds.WithLabelValues(action.Environment, action.Destination, action.Kind).Observe(took.Seconds())
 }

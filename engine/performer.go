@@ -124,7 +124,7 @@ func (p *performer) perform(ctx context.Context, target *Target, action *Action)
 	}
 	action.Destination = target.Name
 	next := target.Policy.Retry.settle(action, attempt, result, err)
-	p.record(ctx, action, next)
+	p.record(ctx, action, next, target.Policy.Lanes.patience(action, next))
 	p.nudge()
 }
 
@@ -144,13 +144,13 @@ func (p *performer) attempt(ctx context.Context, target *Target, action *Action)
 
 // record tries until the result is stored or its lease is surely over: from then on another attempt is made by whoever
 // finds the lane due, and the effect keys keep it from being done twice.
-func (p *performer) record(ctx context.Context, action *Action, next time.Time) {
-	deadline := p.now().Add(leaseMargin)
+func (p *performer) record(ctx context.Context, action *Action, next time.Time, patience int) {
+	deadline, settled := p.now().Add(leaseMargin), action.Status
 	for {
-		recorded, err := p.outbox.Record(ctx, action, next)
+		recorded, err := p.outbox.Record(ctx, action, next, patience)
 		switch {
 		case err == nil && recorded:
-			p.metrics.attempted(action)
+			p.metrics.attempted(action, action.Status != settled)
 			p.report(action, next)
 			return
 		case err == nil:

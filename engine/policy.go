@@ -13,6 +13,7 @@ type Policy struct {
 	// Timeout bounds one attempt.
 	Timeout time.Duration
 	Retry   Retry
+	Lanes   Lanes
 }
 
 // Retry is when another attempt is made, and when no more.
@@ -20,7 +21,7 @@ type Retry struct {
 	// Attempts is the most in one round; MaxAge is how long after the round began the last may start.
 	Attempts int
 	MaxAge   time.Duration
-	// Min and Max bound the wait, which doubles from Min; a Retry-After is honoured up to Max.
+	// Min and Max bound the wait, which doubles from Min; a Retry-After is honoured between them.
 	Min, Max time.Duration
 }
 
@@ -29,16 +30,22 @@ var DefaultPolicy = Policy{
 	Concurrency: 16,
 	Timeout:     10 * time.Second,
 	Retry:       Retry{Attempts: 10, MaxAge: 24 * time.Hour, Min: time.Second, Max: 15 * time.Minute},
+	Lanes:       Lanes{Waiting: 1000, Age: 24 * time.Hour},
 }
 
-// wait is how long until the attempt after the nth of this round (n from 1): doubled each time, with jitter so that the
-// lanes that failed together do not come back together.
+// wait is how long until the attempt after the nth of this round (n from 1): doubled each time, and up to a quarter more
+// so that the lanes that failed together do not come back together. It is never outside the bounds.
 func (r Retry) wait(n int, err error) time.Duration {
-	wait := r.Max
-	if shift := n - 1; shift < 63 && r.Min < r.Max>>shift { // compared this way round nothing overflows
-		wait = r.Min << shift
+	full := r.Max
+	if shift := max(n-1, 0); shift < 63 && r.Min < r.Max>>shift { // compared this way round nothing overflows
+		full = r.Min << shift
 	}
-	wait -= time.Duration(rand.Float64() * 0.25 * float64(wait))
+	longest := full + min(full/4, r.Max-full)
+	shortest := max(longest-full/4, r.Min) // at the upper bound the quarter is below it
+	wait := shortest
+	if longest > shortest {
+		wait += rand.N(longest - shortest)
+	}
 	var asked *retryAfter
 	if errors.As(err, &asked) {
 		wait = max(wait, min(asked.wait, r.Max))

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -11,30 +12,55 @@ var retry = Retry{Attempts: 4, MaxAge: time.Hour, Min: time.Second, Max: time.Mi
 func TestWaitDoublesWithinItsBounds(t *testing.T) {
 	for n, full := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 7: time.Minute, 40: time.Minute, 1000: time.Minute} {
 		for range 100 {
-			if wait := retry.wait(n, errors.New("x")); wait > full || wait < full*3/4 {
-				t.Fatalf("wait %d is %s, want within a quarter below %s", n, wait, full)
+			shortest, longest := full, full*5/4
+			if full == retry.Max {
+				shortest, longest = full*3/4, full
+			}
+			if wait := retry.wait(n, errors.New("x")); wait > longest || wait < shortest {
+				t.Fatalf("wait %d is %s, want %s to %s", n, wait, shortest, longest)
 			}
 		}
 	}
 }
 
 func TestWaitNeverOverflows(t *testing.T) {
-	for _, r := range []Retry{{Min: 10 * time.Second, Max: time.Hour}, {Min: time.Minute, Max: 24 * time.Hour}, {Min: time.Nanosecond, Max: 1 << 62}} {
-		for n := 1; n < 200; n++ {
-			if wait := r.wait(n, errors.New("x")); wait < r.Min*3/4 || wait > r.Max {
+	asks := []time.Duration{-1 << 63, -time.Second, 0, 1, time.Second, time.Hour, 1<<63 - 1}
+	for _, r := range []Retry{{Min: 10 * time.Second, Max: time.Hour}, {Min: time.Minute, Max: 24 * time.Hour}, {Min: time.Second, Max: time.Second},
+		{Min: time.Nanosecond, Max: 1 << 62}, {Min: 1, Max: 1}, {Min: 1<<63 - 1, Max: 1<<63 - 1}, {Min: 1, Max: 1<<63 - 1}} {
+		for n := range 200 {
+			for _, asked := range asks {
+				if wait := r.wait(n, RetryAfter(errors.New("x"), asked)); wait < r.Min || wait > r.Max || wait < min(asked, r.Max) {
+					t.Fatalf("%+v: wait %d is %s when asked for %s", r, n, wait, asked)
+				}
+			}
+			if wait := r.wait(n, errors.New("x")); wait < r.Min || wait > r.Max {
 				t.Fatalf("%+v: wait %d is %s", r, n, wait)
 			}
 		}
 	}
 }
 
-func TestRetryAfterIsHonouredUpToTheLongestWait(t *testing.T) {
-	for asked, want := range map[time.Duration]time.Duration{30 * time.Second: 30 * time.Second, 24 * time.Hour: time.Minute} {
-		if wait := retry.wait(1, RetryAfter(errors.New("429"), asked)); wait != want {
-			t.Errorf("asked for %s, waits %s, want %s", asked, wait, want)
+func TestLanesThatFailedTogetherDoNotComeBackTogether(t *testing.T) {
+	for _, n := range []int{1, 3, 100} {
+		waits := map[time.Duration]bool{}
+		for range 100 {
+			waits[retry.wait(n, errors.New("x"))] = true
+		}
+		if len(waits) < 90 {
+			t.Errorf("wait %d: %d different of 100", n, len(waits))
 		}
 	}
-	if wait := retry.wait(4, RetryAfter(errors.New("429"), time.Millisecond)); wait < 6*time.Second {
+}
+
+func TestRetryAfterIsHonouredUpToTheLongestWait(t *testing.T) {
+	for asked, want := range map[time.Duration]time.Duration{30 * time.Second: 30 * time.Second, 24 * time.Hour: time.Minute} {
+		for _, err := range []error{RetryAfter(errors.New("429"), asked), fmt.Errorf("calling: %w", RetryAfter(errors.New("429"), asked))} {
+			if wait := retry.wait(1, err); wait != want {
+				t.Errorf("asked for %s, waits %s, want %s", asked, wait, want)
+			}
+		}
+	}
+	if wait := retry.wait(4, RetryAfter(errors.New("429"), time.Millisecond)); wait < 8*time.Second {
 		t.Errorf("a short Retry-After must not cut the backoff to %s", wait)
 	}
 }
@@ -59,6 +85,10 @@ func TestSettle(t *testing.T) {
 		{name: "one before the last", attempts: 2, err: failure, want: StatusRetrying, again: true},
 		{name: "a new round has a new budget", attempts: 9, from: 8, err: failure, want: StatusRetrying, again: true},
 		{name: "too old", age: time.Hour, err: failure, want: StatusDead},
+		{name: "would be too old when it is due", age: time.Hour - 2*time.Second, err: failure, want: StatusDead},
+		{name: "just young enough", age: time.Hour - 4*time.Second, err: failure, want: StatusRetrying, again: true},
+		{name: "asked to wait until it is too old", age: time.Hour - 30*time.Second, err: RetryAfter(failure, time.Minute), want: StatusDead},
+		{name: "however old, a success is one", age: 100 * time.Hour, want: StatusSucceeded},
 		{name: "final", err: Permanent(failure), want: StatusDead},
 		{name: "final, wrapped", err: errors.Join(errors.New("while calling"), Permanent(failure)), want: StatusDead},
 		{name: "final beats Retry-After", err: RetryAfter(Permanent(failure), time.Second), want: StatusDead},

@@ -17,9 +17,6 @@ var ErrBadCursor = errors.New("this cursor is not one of ours")
 // ErrNotQuarantined is returned when a rule is to be released that is evaluated.
 var ErrNotQuarantined = errors.New("the rule is not in quarantine")
 
-// ErrNotDead is returned when an action is to be run again that has not ended dead.
-var ErrNotDead = errors.New("only a dead action can be run again")
-
 // EventQuery chooses events of one environment, newest first; the zero value of a field does not filter.
 type EventQuery struct {
 	Environment, Source, Type, Name, UserID, MessageID string
@@ -65,6 +62,13 @@ type ActionQuery struct {
 type ActionPage struct {
 	Items []*Action
 	Next  string
+}
+
+// Retried is what one step of running dead actions again came to.
+type Retried struct {
+	Count int
+	// Next is where the next step goes on; "" when all were looked at.
+	Next string
 }
 
 // NameRecord is what is known of one event name of one source.

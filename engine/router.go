@@ -19,6 +19,8 @@ type router struct {
 	now         func() time.Time
 	// committed is told when actions were queued.
 	committed func()
+	// lanes is how the environment's actions wait for each other now.
+	lanes func() Lanes
 }
 
 const (
@@ -61,7 +63,9 @@ func (r *router) route(ctx context.Context, events []*Event) {
 
 func (r *router) decide(event *Event) *Verdict {
 	verdict := &Verdict{Event: event, Decision: bounded(r.safely(event)), DecidedAt: r.now()}
-	for _, action := range verdict.Decision.Actions {
+	lanes := r.lanes()
+	for n, action := range verdict.Decision.Actions {
+		action.Lane = lanes.laneOf(event, n)
 		action.CreatedAt, action.BudgetSince = verdict.DecidedAt, verdict.DecidedAt
 	}
 	return verdict

@@ -33,6 +33,7 @@ func testRouter(inbox Inbox, decide func(*Event) *Decision) *router {
 	return &router{
 		inbox: inbox, decider: DeciderFunc(decide), tally: &tally{}, metrics: NewMetrics(prometheus.NewRegistry()),
 		logger: slog.New(slog.DiscardHandler), now: time.Now, committed: func() {},
+		lanes: func() Lanes { return Lanes{} },
 	}
 }
 

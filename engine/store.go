@@ -27,9 +27,9 @@ type Inbox interface {
 	// called when what it gave before is committed or given up. Only one process at a time gets any.
 	Claim(ctx context.Context, max int, wait time.Duration) ([]*Event, error)
 	// Commit records each verdict, queues its actions in their lanes, and acknowledges the event, in one atomic step an
-	// event, and none without those before it. It gives the actions their IDs and sets Verdict.Committed, which stays false
-	// when the event was decided before (by this process or another), or the partition is another's by now: then nothing
-	// was changed.
+	// event, and none without those before it. An action without a lane is of its event's. Commit gives the actions their
+	// IDs and sets Verdict.Committed, which stays false when the event was decided before (by this process or another), or
+	// the partition is another's by now: then nothing was changed.
 	Commit(ctx context.Context, verdicts []*Verdict) error
 }
 
@@ -47,9 +47,10 @@ type Outbox interface {
 	// a process that dies with them loses nothing. Next is when the next lane is due; zero when none is queued.
 	Due(ctx context.Context, now time.Time, lease time.Duration, max int) (actions []*Action, next time.Time, err error)
 	// Record stores the action after its newest attempt. An ended action leaves its lane and the next one is due at
-	// once; another is due again at next. It reports false, and changes nothing, when the attempt is not the one
-	// expected: another process has recorded it, or the action was deleted.
-	Record(ctx context.Context, action *Action, next time.Time) (bool, error)
+	// once; another is due again at next, unless more than patience (or AnyNumber) wait behind it in its lane now: then
+	// Record has it GiveWay. It reports false, and changes nothing, when the attempt is not the one expected: another
+	// process has recorded it, or the action was deleted.
+	Record(ctx context.Context, action *Action, next time.Time, patience int) (bool, error)
 }
 
 // Names counts the event names seen.

@@ -21,6 +21,7 @@ type stateJSON struct {
 	Attempts    []attemptJSON   `json:"attempts,omitempty"`
 	BudgetFrom  int             `json:"budget_from,omitempty"`
 	BudgetSince string          `json:"budget_since,omitempty"`
+	Nonces      []string        `json:"nonces,omitempty"`
 }
 
 type attemptJSON struct {
@@ -47,7 +48,7 @@ func appendAction(args []any, action *engine.Action, event position) ([]any, err
 func writeState(action *engine.Action) (string, error) {
 	state := stateJSON{
 		Reason: action.Reason, Destination: action.Destination, Result: anyJSON(action.Result),
-		BudgetFrom: action.BudgetFrom, BudgetSince: writeTime(action.BudgetSince),
+		BudgetFrom: action.BudgetFrom, BudgetSince: writeTime(action.BudgetSince), Nonces: action.Nonces,
 	}
 	for _, a := range action.Attempts {
 		state.Attempts = append(state.Attempts, attemptJSON{writeTime(a.At), a.Status, a.Error, a.Took})
@@ -126,7 +127,7 @@ func readState(action *engine.Action, stored string) {
 		return // trimmed, or not ours
 	}
 	action.Reason, action.Destination, action.Result = state.Reason, state.Destination, state.Result
-	action.BudgetFrom, action.BudgetSince = state.BudgetFrom, readTime(state.BudgetSince)
+	action.BudgetFrom, action.BudgetSince, action.Nonces = state.BudgetFrom, readTime(state.BudgetSince), state.Nonces
 	for _, a := range state.Attempts {
 		action.Attempts = append(action.Attempts, engine.Attempt{At: readTime(a.At), Status: a.Status, Error: a.Error, Took: a.Took})
 	}

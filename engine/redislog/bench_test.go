@@ -109,7 +109,7 @@ func BenchmarkDueAndRecord(b *testing.B) {
 			for _, action := range actions {
 				action.Status = engine.StatusSucceeded
 				action.Attempts = append(action.Attempts, engine.Attempt{At: f.clock.Now(), Status: engine.StatusSucceeded})
-				if _, err := f.env.Outbox(p).Record(f.ctx, action, time.Time{}); err != nil {
+				if _, err := f.env.Outbox(p).Record(f.ctx, action, time.Time{}, engine.AnyNumber); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -196,7 +196,10 @@ type decisionJSON struct {
 // complete fills in what an action has from its event, where the decider left it out.
 func (in *Inbox) complete(action *engine.Action, verdict *engine.Verdict) {
 	event := verdict.Event
-	action.EventID, action.Environment, action.Lane = event.ID, in.environment.key, event.Lane()
+	action.EventID, action.Environment = event.ID, in.environment.key
+	if action.Lane == "" {
+		action.Lane = event.Lane()
+	}
 	if action.UserID == "" {
 		action.UserID = event.UserID
 	}

@@ -224,7 +224,7 @@ func (f *fixture) record(action *engine.Action, status engine.Status, next time.
 	f.t.Helper()
 	action.Status = status
 	action.Attempts = append(action.Attempts, engine.Attempt{At: f.clock.Now(), Status: status, Took: time.Millisecond})
-	ok, err := f.env.Outbox(f.partition(action.UserID)).Record(f.ctx, action, next)
+	ok, err := f.env.Outbox(f.partition(action.UserID)).Record(f.ctx, action, next, engine.AnyNumber)
 	if err != nil {
 		f.t.Fatal(err)
 	}

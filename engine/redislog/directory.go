@@ -12,8 +12,17 @@ import (
 	"switchyard/engine"
 )
 
-// effectLife is how long the directory remembers that an effect was applied, far longer than an attempt is repeated.
-const effectLife = 7 * 24 * time.Hour
+// effectLeast is how long the directory remembers at least that an effect was applied.
+const effectLeast = 7 * 24 * time.Hour
+
+// effectLife is how long the directory remembers that an effect was applied: longer than an action is kept, for as long
+// as it is there it can be run again.
+func (d *Directory) effectLife(environment string) time.Duration {
+	if e, err := d.log.environment(environment); err == nil {
+		return e.keep.Load().Actions + effectLeast
+	}
+	return effectLeast
+}
 
 // Directory is the store of the built-in destination: people and workflow runs.
 type Directory struct {
@@ -54,7 +63,7 @@ func (d *Directory) Change(ctx context.Context, environment, userID, effect stri
 		if err != nil || before.applied {
 			return false, err
 		}
-		outcome, err := d.write(ctx, keys, before, change)
+		outcome, err := d.write(ctx, keys, before, d.effectLife(environment), change)
 		if err != nil || outcome >= 0 {
 			return outcome == 1, err
 		}
@@ -80,7 +89,7 @@ func (d *Directory) read(ctx context.Context, keys []string) (snapshot, error) {
 	return snapshot{traits, text(fields.Val()[1]), effect.Val() == 1}, err
 }
 
-func (d *Directory) write(ctx context.Context, keys []string, before snapshot,
+func (d *Directory) write(ctx context.Context, keys []string, before snapshot, life time.Duration,
 	change func(map[string]any) (map[string]any, error)) (int64, error) {
 	traits, err := change(before.traits)
 	if err != nil {
@@ -92,7 +101,7 @@ func (d *Directory) write(ctx context.Context, keys []string, before snapshot,
 	}
 	version, _ := strconv.ParseInt(before.version, 10, 64) // "" is 0
 	c := &call{script: changeScript, keys: keys, args: []any{before.version, version + 1, doc,
-		milliseconds(d.log.options.Now()), effectLife.Milliseconds()}}
+		milliseconds(d.log.options.Now()), life.Milliseconds()}}
 	err = d.log.run(ctx, "directory", c)
 	return c.number(), err
 }
@@ -150,7 +159,7 @@ return ARGV[1]
 //
 // Read it with a consumer group of your own. Entries older than the retention of actions are trimmed.
 func (d *Directory) AppendRun(ctx context.Context, environment, effect string, run engine.Run, result json.RawMessage) (stored json.RawMessage, err error) {
-	args := []any{[]byte(result), effectLife.Milliseconds(), run.ID, run.Workflow}
+	args := []any{[]byte(result), d.effectLife(environment).Milliseconds(), run.ID, run.Workflow}
 	for _, part := range []any{run.Recipients, run.Actor, run.Data} {
 		doc, err := json.Marshal(part)
 		if err != nil {

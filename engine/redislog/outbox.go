@@ -98,9 +98,11 @@ func readScore(score string) time.Time {
 // KEYS: 1 state, 2 lane:<lane>, 3 due, 4 dead
 //
 // ARGV: 1 the action's entry id; 2 lane; 3 the number of attempts expected before; 4 the new state; 5 "retry", "ended" or
-// "dead"; 6 when the lane is due, ms; 7 the padded id
+// "dead"; 6 when the lane is due, ms; 7 the padded id; for a "retry" that may give way also 8 how many actions may wait
+// behind it, 9 when the lane is due if more do, and the state that it has then: 10 up to their number, 11 from there
 //
-// Returns: 1, or 0 when the action is gone, has ended, or has another number of attempts; nothing was changed then
+// Returns: 1; 1 + the number of actions behind it when it gave way to them; or 0 when the action is gone, has ended, or has
+// another number of attempts: nothing was changed then
 //
 // The number of attempts is the fencing token: of two processes that made the same attempt, the first to record it wins.
 var recordScript = newScript(`
@@ -109,27 +111,51 @@ if not state then return 0 end
 local count, status = string.match(state, '^(%d+) (%a+) ')
 if count ~= ARGV[3] or (status ~= 'waiting' and status ~= 'retrying') then return 0 end
 local head = redis.call('LINDEX', KEYS[2], 0) == ARGV[1]
-if ARGV[5] ~= 'retry' then redis.call('LREM', KEYS[2], 1, ARGV[1]) end
+local new, how, due, behind = ARGV[4], ARGV[5], ARGV[6], 0
+if ARGV[8] and redis.call('LLEN', KEYS[2]) - 1 > tonumber(ARGV[8]) then
+  how, due, behind = 'dead', ARGV[9], redis.call('LLEN', KEYS[2]) - 1
+  new = ARGV[10] .. behind .. (behind == 1 and ' action' or ' actions') .. ARGV[11]
+end
+if how ~= 'retry' then redis.call('LREM', KEYS[2], 1, ARGV[1]) end
 if redis.call('EXISTS', KEYS[2]) == 0 then
   redis.call('ZREM', KEYS[3], ARGV[2])
 elseif head then
   redis.call('ZREM', KEYS[3], ARGV[2]) -- see owner.go on full servers
-  redis.call('ZADD', KEYS[3], ARGV[6], ARGV[2])
+  redis.call('ZADD', KEYS[3], due, ARGV[2])
 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[4])
-if ARGV[5] == 'dead' then redis.call('ZADD', KEYS[4], 0, ARGV[7]) end
-return 1
+redis.call('HSET', KEYS[1], ARGV[1], new)
+if how == 'dead' then redis.call('ZADD', KEYS[4], 0, ARGV[7]) end
+return 1 + behind
 `)
 
 // Record implements engine.Outbox. The lane's next action is due as of this attempt's beginning.
-func (o *Outbox) Record(ctx context.Context, action *engine.Action, next time.Time) (bool, error) {
+func (o *Outbox) Record(ctx context.Context, action *engine.Action, next time.Time, patience int) (bool, error) {
 	at, ok := parseID('a', action.ID, o.environment.partitions)
 	if !ok || at.partition != o.partition {
 		return false, nil
 	}
-	state, err := writeState(action)
+	args, err := o.recordArgs(action, at, next, patience)
 	if err != nil {
 		return false, err
+	}
+	c := &call{
+		script: recordScript,
+		keys:   []string{o.keys.state(), o.keys.lane(action.Lane), o.keys.due(), o.keys.dead()},
+		args:   args,
+	}
+	if err := o.log.run(ctx, "record", c); err != nil {
+		return false, err
+	}
+	if behind := c.number() - 1; behind > 0 {
+		action.GiveWay(counted(behind))
+	}
+	return c.number() > 0, nil
+}
+
+func (o *Outbox) recordArgs(action *engine.Action, at position, next time.Time, patience int) ([]any, error) {
+	state, err := writeState(action)
+	if err != nil {
+		return nil, err
 	}
 	due, how := next, "retry"
 	if action.Status.Ended() {
@@ -138,16 +164,31 @@ func (o *Outbox) Record(ctx context.Context, action *engine.Action, next time.Ti
 	if action.Status == engine.StatusDead {
 		how = "dead"
 	}
-	c := &call{
-		script: recordScript,
-		keys:   []string{o.keys.state(), o.keys.lane(action.Lane), o.keys.due(), o.keys.dead()},
-		args: []any{at.stream(), action.Lane, strconv.Itoa(max(len(action.Attempts)-1, 0)), state, how,
-			milliseconds(due), at.padded()},
+	args := []any{at.stream(), action.Lane, strconv.Itoa(max(len(action.Attempts)-1, 0)), state, how, milliseconds(due), at.padded()}
+	if how != "retry" || patience == engine.AnyNumber {
+		return args, nil
 	}
-	if err := o.log.run(ctx, "record", c); err != nil {
-		return false, err
+	before, after, err := givenWay(action)
+	return append(args, patience, milliseconds(o.since(action)), before, after), err
+}
+
+// givenWay is the state of an action that has given way, up to the number of those that wait behind it and from there.
+// Only the script knows the number.
+func givenWay(action *engine.Action) (before, after string, err error) {
+	const number = "\x00" // which JSON escapes; the reason comes first in a state, and the number before the error
+	yielded := *action
+	yielded.GiveWay(number)
+	state, err := writeState(&yielded)
+	before, after, _ = strings.Cut(state, `\u0000`)
+	return before, after, err
+}
+
+// counted says how many actions, as recordScript does.
+func counted(actions int64) string {
+	if actions == 1 {
+		return "1 action"
 	}
-	return c.number() == 1, nil
+	return strconv.FormatInt(actions, 10) + " actions"
 }
 
 // since is a time that is surely past by the clock of whoever asks what is due: when the newest attempt began.

@@ -52,8 +52,8 @@ func encodeTraits(traits map[string]any) (string, error) {
 //
 // KEYS: 1 user:<user id>, 2 events, 3 decided, 4 actions, 5 state, 6 dead, 7 lane:<the user's lane>, 8 due
 //
-// ARGV: 1 group; 2 the user's lane; 3 how many events at most; 4 the prefix of the message keys, which are of the same
-// hash tag
+// ARGV: 1 group; 2 the user's lane; 3 how many events at most; 4 the prefix of the message keys and 5 that of the lane
+// keys, which are of the same hash tag
 //
 // Returns: {how many of the user's events are left, how many were removed}
 //
@@ -82,6 +82,14 @@ for _, padded in ipairs(redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[3]) - 1))
   local decision = redis.call('HGET', KEYS[3], id)
   for action in string.gmatch(decision and string.match(decision, '^%a+ ([^ ]*)') or '', '[^,]+') do
     local ams, aseq = string.match(action, '^(%d+)-(%d+)$')
+    local logged = redis.call('XRANGE', KEYS[4], action, action)[1]
+    for i = 1, logged and #logged[2] or 0, 2 do
+      local lane = logged[2][i + 1]
+      if logged[2][i] == 'lane' and lane ~= ARGV[2] then -- its own, where the order was relaxed
+        redis.call('LREM', ARGV[5] .. lane, 0, action)
+        if redis.call('EXISTS', ARGV[5] .. lane) == 0 then redis.call('ZREM', KEYS[8], lane) end
+      end
+    end
     redis.call('XDEL', KEYS[4], action)
     redis.call('HDEL', KEYS[5], action)
     redis.call('ZREM', KEYS[6], string.format('%013d-%06d', tonumber(ams), tonumber(aseq)))
@@ -93,6 +101,10 @@ for _, padded in ipairs(redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[3]) - 1))
 end
 local left = redis.call('ZCARD', KEYS[1])
 if left == 0 then
+  for _, action in ipairs(redis.call('LRANGE', KEYS[7], 0, -1)) do -- run again when its event had been trimmed
+    redis.call('XDEL', KEYS[4], action)
+    redis.call('HDEL', KEYS[5], action)
+  end
   redis.call('DEL', KEYS[7])
   redis.call('ZREM', KEYS[8], ARGV[2])
 end
@@ -114,7 +126,7 @@ func (l *Log) DeleteUser(ctx context.Context, environment, id string) error {
 	c := &call{
 		script: forgetScript,
 		keys:   []string{k.user(id), k.events(), k.decided(), k.actions(), k.state(), k.dead(), k.lane(lane), k.due()},
-		args:   []any{group, lane, forgetStep, k.message("")},
+		args:   []any{group, lane, forgetStep, k.message(""), k.lanes()},
 	}
 	var events int64
 	for {
