@@ -24,18 +24,19 @@ type plot struct {
 	done      bool
 }
 
-// graveyard begins where a query's cursor or its time does; begin is that place.
-func (e *Environment) graveyard(query engine.ActionQuery) (walk *graveyard, begin position, err error) {
-	begin.partition = -1 // before those of all partitions
+// graveyard begins behind a query's cursor, or where its time does.
+func (e *Environment) graveyard(query engine.ActionQuery) (*graveyard, error) {
+	begin := position{partition: -1} // before those of all partitions
 	if !query.From.IsZero() {
 		begin.ms = after(query.From.Add(-clockSlack))
 	}
 	if query.Cursor != "" {
+		var err error
 		if begin, err = parseCursor(query.Cursor, e.partitions); err != nil {
-			return nil, begin, err
+			return nil, err
 		}
 	}
-	walk = &graveyard{e: e, ceiling: "+"}
+	walk := &graveyard{e: e, ceiling: "+"}
 	if !query.To.IsZero() {
 		walk.ceiling = "(" + position{ms: after(query.To.Add(clockSlack))}.padded()
 	}
@@ -46,7 +47,7 @@ func (e *Environment) graveyard(query engine.ActionQuery) (walk *graveyard, begi
 		}
 		walk.plots = append(walk.plots, &plot{partition: p, floor: floor})
 	}
-	return walk, begin, nil
+	return walk, nil
 }
 
 // home is the partitions that can have what a query asks for.

@@ -19,11 +19,15 @@ func (l *Log) RetryDead(ctx context.Context, query engine.ActionQuery, now time.
 		return engine.Retried{}, err
 	}
 	query.Status = engine.StatusDead
-	graves, last, err := e.graveyard(query)
+	if query.Limit <= 0 {
+		query.Limit = retryStep
+	}
+	graves, err := e.graveyard(query)
 	if err != nil {
 		return engine.Retried{}, err
 	}
 	var done engine.Retried
+	var last position
 	for looked := 0; done.Count < query.Limit && looked < scanLimit; {
 		places, err := graves.next(ctx, min(query.Limit-done.Count, retryStep))
 		if err != nil || len(places) == 0 {
@@ -34,6 +38,9 @@ func (l *Log) RetryDead(ctx context.Context, query engine.ActionQuery, now time.
 			return done, err
 		}
 		looked, last = looked+len(places), places[len(places)-1]
+	}
+	if more, err := graves.next(ctx, 1); err != nil || len(more) == 0 {
+		return done, l.failed("read", err)
 	}
 	done.Next = last.cursor()
 	return done, nil
