@@ -57,12 +57,17 @@ const (
 // call makes a request without a body, and reads the answer into what is not nil. An answer that is no success is an
 // error with the server's own sentence.
 func (c client) call(ctx context.Context, method, path string, into any) error {
+	return c.send(ctx, method, path, nil, into)
+}
+
+// send is call with a body of JSON; nil is none.
+func (c client) send(ctx context.Context, method, path string, body []byte, into any) error {
 	if base, err := url.Parse(c.base); err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return usageError{fmt.Errorf("--server must be a URL such as http://127.0.0.1:8081, not %q", c.base)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.base, "/")+path, nil)
+	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.base, "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -74,18 +79,18 @@ func (c client) call(ctx context.Context, method, path string, into any) error {
 		return fmt.Errorf("the server %s does not answer: %w", c.base, withoutURL(err))
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, longestAnswer+1))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, longestAnswer+1))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s %s: the answer broke off: %w", method, path, err)
-	case len(body) > longestAnswer:
+	case len(answer) > longestAnswer:
 		return fmt.Errorf("%s %s: the answer is longer than %d MB", method, path, longestAnswer>>20)
 	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, refusal(response.StatusCode, body))
+		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, refusal(response.StatusCode, answer))
 	case into == nil:
 		return nil
 	}
-	if err := json.Unmarshal(body, into); err != nil {
+	if err := json.Unmarshal(answer, into); err != nil {
 		return fmt.Errorf("%s %s: %s does not answer as a management API does; is it the admin_listen of a server? %w", method, path, c.base, err)
 	}
 	return nil

@@ -62,14 +62,23 @@ type destinationConfig struct {
 	Concurrency int             `yaml:"concurrency" doc:"The most calls at once. Default 16."`
 	Timeout     time.Duration   `yaml:"timeout" doc:"For one attempt. Default 10s."`
 	Retry       retryConfig     `yaml:"retry" doc:"When a failed action is tried again."`
+	Order       string          `yaml:"order" enum:"strict,relaxed" doc:"strict (the default): the actions of one user are done one after the other, and wait while one of them is tried again. relaxed: none waits for another, and their order is not kept."`
+	Lane        laneConfig      `yaml:"lane" doc:"How far an action that is tried again may hold up the later ones of its user."`
 	Place       document.Place
+}
+
+// laneConfig bounds what waits behind a failing action.
+type laneConfig struct {
+	Waiting int           `yaml:"waiting" doc:"The most actions that may wait behind it. When more do, it ends dead, to be run again by hand, and they go on. Default 1000."`
+	Age     time.Duration `yaml:"age" doc:"The longest time since its decision for which it may hold up others; then it ends dead, as above. Default 24h."`
+	Place   document.Place
 }
 
 type retryConfig struct {
 	Attempts int           `yaml:"attempts" doc:"The most attempts before an action is dead. Default 10."`
 	MaxAge   time.Duration `yaml:"max_age" doc:"The longest time after the decision in which an attempt may start. Default 24h."`
-	Min      time.Duration `yaml:"min" doc:"The first wait; it doubles. Default 1s."`
-	Max      time.Duration `yaml:"max" doc:"The longest wait. Default 15m."`
+	Min      time.Duration `yaml:"min" doc:"The first wait, and the shortest; it doubles. Default 1s."`
+	Max      time.Duration `yaml:"max" doc:"The longest wait, also when the destination asks for a longer one. Default 15m."`
 }
 
 type connectionConfig struct {
@@ -120,6 +129,12 @@ func (c *config) withDefaults() {
 
 const defaultPartitions = 8
 
+// The orders of a destination.
+const (
+	orderStrict  = "strict"
+	orderRelaxed = "relaxed"
+)
+
 func (e *environmentConfig) withDefaults() {
 	fill(&e.Partitions, defaultPartitions)
 	d := &e.Destination
@@ -130,6 +145,9 @@ func (e *environmentConfig) withDefaults() {
 	fill(&d.Retry.MaxAge, engine.DefaultPolicy.Retry.MaxAge)
 	fill(&d.Retry.Min, engine.DefaultPolicy.Retry.Min)
 	fill(&d.Retry.Max, engine.DefaultPolicy.Retry.Max)
+	fill(&d.Order, orderStrict)
+	fill(&d.Lane.Waiting, engine.DefaultPolicy.Lanes.Waiting)
+	fill(&d.Lane.Age, engine.DefaultPolicy.Lanes.Age)
 }
 
 func fill[T comparable](value *T, otherwise T) {

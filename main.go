@@ -37,6 +37,7 @@ var commands = []command{
 	{"explain", "say why rules match an event or not, clause by clause", explain},
 	{"send", "post an event the way a vendor would, signed", send},
 	{"release", "take a rule out of quarantine on a running server", releaseRule},
+	{"retry", "run dead actions again on a running server", retryActions},
 	{"version", "print the version", version},
 }
 

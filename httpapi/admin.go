@@ -27,7 +27,13 @@ type ActionLog interface {
 	Actions(ctx context.Context, query engine.ActionQuery) (engine.ActionPage, error)
 	Action(ctx context.Context, environment, id string) (*engine.Action, error)
 	ActionsOf(ctx context.Context, environment string, ids []string) ([]*engine.Action, error)
+}
+
+// Retrier begins other rounds of actions; see engine.Action for what each means.
+type Retrier interface {
 	Retry(ctx context.Context, environment, id string, now time.Time) (*engine.Action, error)
+	Repeat(ctx context.Context, environment, id, nonce string, now time.Time) (*engine.Action, error)
+	RetryDead(ctx context.Context, query engine.ActionQuery, now time.Time) (engine.Retried, error)
 }
 
 // Users is the built-in directory.
@@ -40,6 +46,7 @@ type Users interface {
 type Log interface {
 	EventLog
 	ActionLog
+	Retrier
 	Users
 }
 
@@ -138,6 +145,7 @@ func NewAdmin(options AdminOptions) *fiber.App {
 	in.Get("/events/:id", a.event)
 	in.Get("/actions", a.actions)
 	in.Get("/actions/:id", a.action)
+	in.Post("/actions/retry", needs(Editor), a.retryDead)
 	in.Post("/actions/:id/retry", needs(Editor), a.retry)
 	in.Get("/users/:id", a.user)
 	in.Delete("/users/:id", needs(Editor), a.deleteUser)
@@ -250,14 +258,6 @@ func (a *admin) actions(c *fiber.Ctx) error {
 
 func (a *admin) action(c *fiber.Ctx) error {
 	action, err := a.Log().Action(c.UserContext(), c.Params("env"), id(c))
-	if err != nil {
-		return err
-	}
-	return c.JSON(viewAction(action))
-}
-
-func (a *admin) retry(c *fiber.Ctx) error {
-	action, err := a.Log().Retry(c.UserContext(), c.Params("env"), id(c), a.Now())
 	if err != nil {
 		return err
 	}

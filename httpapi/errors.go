@@ -58,6 +58,12 @@ func failureOf(err error) *failure {
 		return &failure{Status: fiber.StatusBadRequest, Code: "bad_cursor", Message: err.Error()}
 	case errors.Is(err, engine.ErrNotDead):
 		return &failure{Status: fiber.StatusConflict, Code: "not_dead", Message: err.Error()}
+	case errors.Is(err, engine.ErrNotEnded):
+		return &failure{Status: fiber.StatusConflict, Code: "not_ended", Message: err.Error()}
+	case errors.Is(err, engine.ErrNoPayload):
+		return &failure{Status: fiber.StatusConflict, Code: "no_payload", Message: err.Error()}
+	case errors.Is(err, engine.ErrNonceUsed):
+		return &failure{Status: fiber.StatusConflict, Code: "nonce_used", Message: err.Error()}
 	case errors.Is(err, engine.ErrNotQuarantined):
 		return &failure{Status: fiber.StatusConflict, Code: "not_quarantined", Message: err.Error()}
 	case errors.As(err, &fiberError):

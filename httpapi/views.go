@@ -142,6 +142,7 @@ type actionView struct {
 	Status      engine.Status   `json:"status"`
 	Destination string          `json:"destination"`
 	EffectKey   string          `json:"effect_key"`
+	Nonce       string          `json:"nonce"`
 	Parameters  json.RawMessage `json:"parameters"`
 	Payload     json.RawMessage `json:"payload"`
 	Result      json.RawMessage `json:"result"`
@@ -160,7 +161,7 @@ type attemptView struct {
 func viewAction(action *engine.Action) actionView {
 	return actionView{
 		ID: action.ID, EventID: action.EventID, Environment: action.Environment, Rule: action.Rule, Action: action.Kind,
-		UserID: action.UserID, Status: action.Status, Destination: action.Destination, EffectKey: action.EffectKey(""),
+		UserID: action.UserID, Status: action.Status, Destination: action.Destination, EffectKey: action.EffectKey(""), Nonce: action.Nonce(),
 		Parameters: jsonOr(action.Parameters, "{}"), Payload: jsonOr(action.Payload(), "null"),
 		Result: jsonOr(action.Result, "null"), Reason: action.Reason,
 		Attempts: list(action.Attempts, viewAttempt), CreatedAt: stamp(action.CreatedAt),
