@@ -193,9 +193,6 @@ func (l *loader) policy(d destinationConfig) engine.Policy {
 	if d.Lane.Waiting < 1 {
 		l.wrong(d.Lane.Place, "lane.waiting must be at least 1, not %d; with order: relaxed no action waits for another", d.Lane.Waiting)
 	}
-	if d.Lane.Age <= 0 {
-		l.wrong(d.Lane.Place, "lane.age must be above 0, not %s; with order: relaxed no action waits for another", d.Lane.Age)
-	}
 	return engine.Policy{
 		Concurrency: d.Concurrency, Timeout: d.Timeout,
 		Retry: engine.Retry{Attempts: d.Retry.Attempts, MaxAge: d.Retry.MaxAge, Min: d.Retry.Min, Max: d.Retry.Max},

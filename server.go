@@ -59,7 +59,7 @@ func newServer(ctx context.Context, p *plan, logger *slog.Logger) (*server, erro
 	s.opened.Store(s.log)
 	s.guard = rules.Guarded(s.book, s.log, logger)
 	s.engine = engine.New(engine.Options{
-		Consumer: consumerName(), Decider: s.decider(), Names: s.log, Trimmer: s.log, Metrics: s.metrics, Logger: logger,
+		Consumer: consumerName(), Decider: s.decider(), Names: s.log, Trimmer: s.log, Ledger: s.log, Metrics: s.metrics, Logger: logger,
 	})
 	s.collect()
 	return s, nil
@@ -114,7 +114,7 @@ func (s *server) collect() {
 	})
 	info.Set(1)
 	s.registry.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		engine.BacklogCollector(s.environmentKeys, s.backlog), engine.RuleCollector(s.environmentKeys, s.book.All))
+		engine.BacklogCollector(s.environmentKeys, s.backlog), engine.ConservationCollector(s.environmentKeys, s.log), engine.RuleCollector(s.environmentKeys, s.book.All))
 }
 
 func (s *server) environmentKeys() []string {

@@ -60,6 +60,69 @@ func (c *backlogCollector) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
+// ConservationCollector reads at scrape time what each environment's log comes to, and which equations do not hold; while
+// the store is away it exports nothing.
+func ConservationCollector(environments func() []string, ledger Ledger) prometheus.Collector {
+	return &conservationCollector{environments, ledger}
+}
+
+type conservationCollector struct {
+	environments func() []string
+	ledger       Ledger
+}
+
+var (
+	logEventsDesc  = prometheus.NewDesc("switchyard_log_events", "Events since counting began, by what became of them: accepted is the sum of the others.", []string{"environment", "state"}, nil)
+	logActionsDesc = prometheus.NewDesc("switchyard_log_actions", "Actions since counting began, by where they stand: planned is the sum of the others.", []string{"environment", "state"}, nil)
+	brokenDesc     = prometheus.NewDesc("switchyard_conservation_broken", "1 when an equation does not hold in some partition: something was lost, or came from nowhere.", []string{"environment", "equation"}, nil)
+)
+
+// Describe names the three gauges.
+func (c *conservationCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- logEventsDesc
+	out <- logActionsDesc
+	out <- brokenDesc
+}
+
+// Collect reads each environment's partitions, for two seconds at most in all.
+func (c *conservationCollector) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	for _, environment := range c.environments() {
+		partitions, err := c.ledger.Conservation(ctx, environment)
+		if err != nil {
+			continue // counted by the store as a Redis error
+		}
+		collectConservation(out, environment, partitions)
+	}
+}
+
+func collectConservation(out chan<- prometheus.Metric, environment string, partitions []Conservation) {
+	var events EventTotals
+	var actions ActionTotals
+	broken := map[string]int64{}
+	for _, partition := range partitions {
+		events, actions = events.Plus(partition.Events), actions.Plus(partition.Actions)
+		for _, equation := range partition.Equations {
+			if !equation.Holds() {
+				broken[equation.Name] = 1
+			} else if broken[equation.Name] == 0 {
+				broken[equation.Name] = 0
+			}
+		}
+	}
+	gauges := func(desc *prometheus.Desc, values map[string]int64) {
+		for label, value := range values {
+			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value), environment, label)
+		}
+	}
+	gauges(logEventsDesc, map[string]int64{"accepted": events.Accepted, "matched": events.Matched, "unmatched": events.Unmatched,
+		"duplicate": events.Duplicate, "invalid": events.Invalid, "pending": events.Pending})
+	gauges(logActionsDesc, map[string]int64{"planned": actions.Planned, "succeeded": actions.Succeeded, "skipped": actions.Skipped,
+		"dead": actions.Dead, "open": actions.Open})
+	gauges(brokenDesc, broken)
+}
+
 // RuleCollector exports the counters that the rules keep themselves, and for every environment how many it has: none is
 // a figure too, and one to be woken by. Of an environment with thousands of rules only those are exported that an event
 // has found: the others would be hundreds of thousands of series that are zero.

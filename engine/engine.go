@@ -22,14 +22,16 @@ type Options struct {
 	Decider  Decider
 	Names    Names
 	Trimmer  Trimmer
-	Metrics  *Metrics
-	Logger   *slog.Logger
+	// Ledger is checked continuously; nil for none.
+	Ledger  Ledger
+	Metrics *Metrics
+	Logger  *slog.Logger
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
 
 // Engine runs the loops of every environment: for each partition a router and a performer, and for each environment a
-// tally and a janitor.
+// tally, a janitor and an auditor.
 type Engine struct {
 	options Options
 	// stop ends the loops; work ends the calls that are under way.
@@ -114,6 +116,10 @@ func (e *Engine) start(stop context.Context, environment string, partitions int,
 	sweeper := &janitor{environment: environment, trimmer: o.Trimmer, logger: o.Logger, now: o.Now}
 	e.loops.Go(func() { names.run(stop) })
 	e.loops.Go(func() { sweeper.run(stop) })
+	if o.Ledger != nil {
+		checker := &auditor{environment: environment, ledger: o.Ledger, logger: o.Logger, broken: map[imbalance]bool{}}
+		e.loops.Go(func() { checker.run(stop) })
+	}
 	for p := range partitions {
 		doer := &performer{
 			environment: environment, outbox: store.Outbox(p), target: live.target.Load,

@@ -16,7 +16,8 @@ const messageEvents = 64
 
 // appendScript stores one event and recognises a repeat, in one step.
 //
-// KEYS: 1 events, 2 message:<message id>, 3 user:<user id>, 4 told:<hash of what the event tells the state of>
+// KEYS: 1 events, 2 message:<message id>, 3 user:<user id>, 4 told:<hash of what the event tells the state of>,
+// 5 counts
 //
 // ARGV: 1 now, ms; 2 the deduplication window, ms; 3 the scope "<source>/<type>/<lane>", "" not to look; 4 how long the message
 // key lives, ms, "" for no message key; 5 how long the user key lives, ms, "" for no user key; 6 the padded id below
@@ -43,6 +44,7 @@ if ARGV[7] ~= '' then
   if told == ARGV[7] and math.abs(now - tonumber(at)) < window then dup = id end
 end
 local id = redis.call('XADD', KEYS[1], '*', ` + appendFields() + `)
+redis.call('HINCRBY', KEYS[5], 'accepted', 1)
 local ms, seq = string.match(id, '^(%d+)-(%d+)$')
 local padded = string.format('%013d-%06d', tonumber(ms), tonumber(seq))
 if ARGV[4] ~= '' then
@@ -99,7 +101,7 @@ func (e *Environment) appendCall(event *engine.Event, partition int) *call {
 	args = append(args, milliseconds(now), strconv.FormatInt(window(keep.Dedupe, event).Milliseconds(), 10), scope, messageLife, userLife, floor, state)
 	return &call{
 		script: appendScript,
-		keys:   []string{keys.events(), keys.message(messageKey(event, messageLife)), keys.user(event.UserID), keys.told(stateHash(event))},
+		keys:   []string{keys.events(), keys.message(messageKey(event, messageLife)), keys.user(event.UserID), keys.told(stateHash(event)), keys.counts()},
 		args:   appendEvent(args, event),
 	}
 }

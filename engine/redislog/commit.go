@@ -14,7 +14,7 @@ import (
 // fails, no verdict gets through without those before it, so that the actions of a lane are queued in the order of its
 // events.
 //
-// KEYS: 1 events, 2 decided, 3 actions, 4 state, 5 due, 6 owner, 7… the lanes
+// KEYS: 1 events, 2 decided, 3 actions, 4 state, 5 due, 6 owner, 7 counts, 8… the lanes
 //
 // ARGV: 1 the owner's token; 2 its lease, ms; 3 group; then for each verdict the event's entry id, the outcome, the decision
 // as JSON, when the lanes are due, ms, and the number of actions; and for each of these the place of its lane in KEYS, its
@@ -24,7 +24,7 @@ import (
 // only acknowledged; {-1}, and nothing was changed, when another process owns the partition, or none
 //
 // An event is committed only while it is pending in the group, for then it is neither deleted nor unclaimed.
-var commitScript = newScript(`
+var commitScript = newScript(counting + `
 if redis.call('GET', KEYS[6]) ~= ARGV[1] then return {-1} end
 redis.call('PEXPIRE', KEYS[6], ARGV[2]) -- see owner.go on full servers
 local reply, at, width = {1}, 4, ` + fmt.Sprint(actionArgs) + `
@@ -40,14 +40,18 @@ while at <= #ARGV do
         redis.call('ZADD', KEYS[5], due, ARGV[a + ` + fmt.Sprint(laneArg) + `])
       end
       ids[#ids + 1] = id
+      note('planned')
+      note(ARGV[a + 2] == '1' and 'open' or string.match(ARGV[a + 1], '^%d+ (%a+)'))
     end
     redis.call('HSET', KEYS[2], event, outcome .. ' ' .. table.concat(ids, ',') .. ' ' .. decision)
     reply[#reply + 1] = ids
+    note(outcome)
   else
     reply[#reply + 1] = 0
   end
   at = last + 1
 end
+counted(KEYS[7])
 return reply
 `)
 
@@ -130,7 +134,7 @@ func (in *Inbox) newCommitment() *commitment {
 	k := in.keys
 	return &commitment{
 		inbox: in, lanes: map[string]int{},
-		keys: []string{k.events(), k.decided(), k.actions(), k.state(), k.due(), k.owner()},
+		keys: []string{k.events(), k.decided(), k.actions(), k.state(), k.due(), k.owner(), k.counts()},
 		args: []any{in.token, in.lease().Milliseconds(), group},
 	}
 }

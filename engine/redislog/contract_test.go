@@ -38,7 +38,11 @@ func runSuite(t *testing.T, url string) {
 	f := newFixture(t, url)
 	for _, group := range suite {
 		for _, c := range group {
-			t.Run(c.name, func(t *testing.T) { c.test(t, f.fresh(t)) })
+			t.Run(c.name, func(t *testing.T) {
+				g := f.fresh(t)
+				c.test(t, g)
+				g.conserved()
+			})
 		}
 	}
 }
@@ -69,6 +73,8 @@ type fixture struct {
 	clock *clock
 	name  string
 	env   *redislog.Environment
+	// tampered: the test has deleted something behind the log's back, which conservation must notice.
+	tampered bool
 }
 
 // testLease is short for the tests that wait for a dead process, and long for a slow machine between a claim and its commit.
@@ -104,6 +110,27 @@ func (f *fixture) fresh(t *testing.T) *fixture {
 	g.t, g.name = t, name
 	g.env = g.open(g.log, 4)
 	return &g
+}
+
+// conserved wants every equation of conservation to hold, whatever a test of the contract has done by the log's methods.
+func (f *fixture) conserved() {
+	f.t.Helper()
+	partitions, err := f.log.Conservation(f.ctx, f.name)
+	if err != nil {
+		f.t.Errorf("conservation: %v", err)
+	}
+	noticed := false
+	for _, partition := range partitions {
+		for _, equation := range partition.Equations {
+			noticed = noticed || !equation.Holds()
+			if !equation.Holds() && !f.tampered {
+				f.t.Errorf("partition %d: %s: %d is not %d", partition.Partition, equation.Text, equation.Left, equation.Right)
+			}
+		}
+	}
+	if f.tampered && !noticed {
+		f.t.Error("what is gone is not missed")
+	}
 }
 
 func (f *fixture) open(log *redislog.Log, partitions int) *redislog.Environment {

@@ -15,6 +15,8 @@ import (
 type EnvOptions struct {
 	// Events (30 days) and Actions (30 days) are the retention of the two logs.
 	Events, Actions time.Duration
+	// Size bounds the bytes of Redis' memory that both logs may take; 0 is no bound. Then the oldest go before their time.
+	Size int64
 	// Dedupe (24 h) is the window in which a repeat of a message id is recognised.
 	Dedupe time.Duration
 }
@@ -82,11 +84,8 @@ func (e *Environment) Keep(options EnvOptions) {
 func newEnvironment(l *Log, key string, partitions int) *Environment {
 	e := &Environment{
 		log: l, key: key, partitions: partitions,
-		slices: make([]slice, partitions), trimmed: make([]trimCursor, partitions),
+		slices: slicesOf(key, partitions), trimmed: make([]trimCursor, partitions),
 		membership: &membership{log: l, key: membersKey(key), meta: metaKey(key), partitions: partitions},
-	}
-	for p := range e.slices {
-		e.slices[p] = sliceOf(key, p)
 	}
 	e.appender = startAppender(l)
 	return e

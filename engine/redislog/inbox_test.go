@@ -171,6 +171,7 @@ var inboxContract = []contract{
 		}
 	}},
 	{"an event deleted while it is pending does not spin", func(t *testing.T, f *fixture) {
+		f.tampered = true
 		event := f.event("sam", "1")
 		f.append(event)
 		p := f.partition("sam")

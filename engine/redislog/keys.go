@@ -15,6 +15,14 @@ func sliceOf(environment string, partition int) slice {
 	return slice{"sy:{" + tagged(environment) + ":" + strconv.Itoa(partition) + "}:"}
 }
 
+func slicesOf(environment string, partitions int) []slice {
+	all := make([]slice, partitions)
+	for p := range all {
+		all[p] = sliceOf(environment, p)
+	}
+	return all
+}
+
 func (s slice) events() string           { return s.prefix + "events" }
 func (s slice) decided() string          { return s.prefix + "decided" }
 func (s slice) message(id string) string { return s.prefix + "message:" + id }
@@ -27,6 +35,7 @@ func (s slice) lanes() string            { return s.prefix + "lane:" }
 func (s slice) due() string              { return s.prefix + "due" }
 func (s slice) dead() string             { return s.prefix + "dead" }
 func (s slice) owner() string            { return s.prefix + "owner" }
+func (s slice) counts() string           { return s.prefix + "counts" }
 
 // An environment's own keys.
 func metaKey(environment string) string    { return "sy:{" + tagged(environment) + "}:meta" }

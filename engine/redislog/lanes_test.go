@@ -206,7 +206,7 @@ func (f *fixture) nothingLeft(user string) {
 	for _, key := range f.client().Keys(f.ctx, f.slice(f.partition(user))+"*").Val() {
 		switch {
 		case f.client().TTL(f.ctx, key).Val() > 0: // the owner, and a message id that is remembered
-		case strings.HasSuffix(key, ":events"), strings.HasSuffix(key, ":actions"):
+		case strings.HasSuffix(key, ":events"), strings.HasSuffix(key, ":actions"), strings.HasSuffix(key, ":counts"):
 			if n := f.client().XLen(f.ctx, key).Val(); n != 0 {
 				f.t.Errorf("%s has %d entries", key, n)
 			}

@@ -95,7 +95,7 @@ func readScore(score string) time.Time {
 
 // recordScript stores an action's state after an attempt and moves its lane on.
 //
-// KEYS: 1 state, 2 lane:<lane>, 3 due, 4 dead
+// KEYS: 1 state, 2 lane:<lane>, 3 due, 4 dead, 5 counts
 //
 // ARGV: 1 the action's entry id; 2 lane; 3 the number of attempts expected before; 4 the new state; 5 "retry", "ended" or
 // "dead"; 6 when the lane is due, ms; 7 the padded id; for a "retry" that may give way also 8 how many actions may wait
@@ -105,7 +105,7 @@ func readScore(score string) time.Time {
 // another number of attempts: nothing was changed then
 //
 // The number of attempts is the fencing token: of two processes that made the same attempt, the first to record it wins.
-var recordScript = newScript(`
+var recordScript = newScript(counting + `
 local state = redis.call('HGET', KEYS[1], ARGV[1])
 if not state then return 0 end
 local count, status = string.match(state, '^(%d+) (%a+) ')
@@ -125,6 +125,11 @@ elseif head then
 end
 redis.call('HSET', KEYS[1], ARGV[1], new)
 if how == 'dead' then redis.call('ZADD', KEYS[4], 0, ARGV[7]) end
+if how ~= 'retry' then
+  note('open', -1)
+  note(string.match(new, '^%d+ (%a+)'))
+  counted(KEYS[5])
+end
 return 1 + behind
 `)
 
@@ -140,7 +145,7 @@ func (o *Outbox) Record(ctx context.Context, action *engine.Action, next time.Ti
 	}
 	c := &call{
 		script: recordScript,
-		keys:   []string{o.keys.state(), o.keys.lane(action.Lane), o.keys.due(), o.keys.dead()},
+		keys:   []string{o.keys.state(), o.keys.lane(action.Lane), o.keys.due(), o.keys.dead(), o.keys.counts()},
 		args:   args,
 	}
 	if err := o.log.run(ctx, "record", c); err != nil {

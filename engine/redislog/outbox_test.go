@@ -201,6 +201,7 @@ var outboxContract = []contract{
 		}
 	}},
 	{"an action whose body is gone leaves its lane", func(t *testing.T, f *fixture) {
+		f.tampered = true
 		verdicts := f.decide(1, f.event("sam", "1"), f.event("sam", "2"))
 		p := f.partition("sam")
 		if err := f.client().XDel(f.ctx, f.slice(p)+"actions", verdicts[0].Decision.Actions[0].ID[len("a0-"):]).Err(); err != nil {

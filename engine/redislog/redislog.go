@@ -16,6 +16,7 @@
 //	sy:{env:p}:due           ZSET    lane → when its head is due, ms; a taken lane is due again when its lease ends
 //	sy:{env:p}:dead          ZSET    dead actions, padded, all of score 0
 //	sy:{env:p}:owner         STRING  the fencing token of who decides this partition, with the lease as its TTL
+//	sy:{env:p}:counts        HASH    running totals; see counts.go
 //
 //	sy:{env}:meta            HASH    partitions
 //	sy:{env}:members         ZSET    consumer → when its membership ends, ms of Redis' clock

@@ -9,17 +9,20 @@ import (
 
 // retryScript puts an action that has ended back, at the end of its lane.
 //
-// KEYS: 1 state, 2 lane:<lane>, 3 due, 4 dead
+// KEYS: 1 state, 2 lane:<lane>, 3 due, 4 dead, 5 counts
 //
 // ARGV: 1 the action's entry id; 2 lane; 3 "<attempts> <status> ", what the state starts with; 4 the new state; 5 when the
 // lane is due if it was empty, ms; 6 the padded id
 //
 // Returns: 1, or 0 when the state is another; nothing was changed then
-var retryScript = newScript(`
+var retryScript = newScript(counting + `
 local state = redis.call('HGET', KEYS[1], ARGV[1])
 if not state or string.sub(state, 1, #ARGV[3]) ~= ARGV[3] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[4])
 redis.call('ZREM', KEYS[4], ARGV[6])
+note('open')
+note(string.match(ARGV[3], ' (%a+) '), -1)
+counted(KEYS[5])
 if redis.call('RPUSH', KEYS[2], ARGV[1]) == 1 then redis.call('ZADD', KEYS[3], ARGV[5], ARGV[2]) end
 return 1
 `)
@@ -73,7 +76,7 @@ func (e *Environment) retryCall(action *engine.Action, ended engine.Status) (*ca
 	keys := e.slices[at.partition]
 	return &call{
 		script: retryScript,
-		keys:   []string{keys.state(), keys.lane(action.Lane), keys.due(), keys.dead()},
+		keys:   []string{keys.state(), keys.lane(action.Lane), keys.due(), keys.dead(), keys.counts()},
 		args: []any{at.stream(), action.Lane, statePrefix(len(action.Attempts), ended), state,
 			milliseconds(action.BudgetSince), at.padded()},
 	}, nil

@@ -48,66 +48,95 @@ func encodeTraits(traits map[string]any) (string, error) {
 	return string(doc), err
 }
 
+// unindexing begins a script that removes events: unindex takes one out of the indexes of its message id and its user,
+// of which it is given the prefixes of the keys. What recognises repeats of the event goes too, unless it is kept for
+// longer than now, the time from which a repeat is new.
+const unindexing = `
+local function unindex(messages, users, entry, padded, now, window)
+  for i = 1, #entry[2], 2 do
+    local field, value = entry[2][i], entry[2][i + 1]
+    if field == 'user' and value ~= '' then redis.call('ZREM', users .. value, padded) end
+    if field == 'msg' and value ~= '' then
+      local message = messages .. value
+      local known, left = redis.call('HGETALL', message), 0
+      for f = 1, #known, 2 do
+        if known[f] == 'ids' then
+          local rest = string.gsub(known[f + 1], string.gsub(padded, '%-', '%%-') .. ' ', '')
+          if rest == '' then redis.call('HDEL', message, 'ids') else redis.call('HSET', message, 'ids', rest) end
+        else
+          local at, id = string.match(known[f + 1], '^(%d+):(.+)$')
+          if id == entry[1] then
+            local rest = at + window - now
+            if rest <= 0 then redis.call('HDEL', message, known[f]) else left = math.max(left, rest) end
+          end
+        end
+      end
+      if left > 0 and redis.call('HEXISTS', message, 'ids') == 0 then redis.call('PEXPIRE', message, left) end
+    end
+  end
+end
+local function padded(id)
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  return string.format('%013d-%06d', tonumber(ms), tonumber(seq))
+end
+`
+
 // forgetScript removes events of a user with all that hangs on them.
 //
-// KEYS: 1 user:<user id>, 2 events, 3 decided, 4 actions, 5 state, 6 dead, 7 lane:<the user's lane>, 8 due
+// KEYS: 1 user:<user id>, 2 events, 3 decided, 4 actions, 5 state, 6 dead, 7 lane:<the user's lane>, 8 due, 9 counts
 //
-// ARGV: 1 group; 2 the user's lane; 3 how many events at most; 4 the prefix of the message keys and 5 that of the lane
-// keys, which are of the same hash tag
+// ARGV: 1 group; 2 the user's lane; 3 how many events at most; the prefixes of the 4 message, 5 lane and 6 user keys, which
+// are of the same hash tag
 //
 // Returns: {how many of the user's events are left, how many were removed}
 //
 // A deleted event is acknowledged, so that a decision under way is not committed; a deleted action has no state, so that
 // an attempt under way is not recorded.
-var forgetScript = newScript(`
+var forgetScript = newScript(counting + unindexing + `
+local function drop(action)
+  local state = redis.call('HGET', KEYS[5], action)
+  local status = state and string.match(state, '^%d+ (%a+)')
+  if status then
+    note('dropped:' .. status)
+    if unended(status) then note('open', -1) end
+  end
+  redis.call('XDEL', KEYS[4], action)
+  redis.call('HDEL', KEYS[5], action)
+  redis.call('ZREM', KEYS[6], padded(action))
+end
 local removed = 0
-for _, padded in ipairs(redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[3]) - 1)) do
-  local ms, seq = string.match(padded, '^0*(%d+)%-0*(%d+)$')
+for _, of in ipairs(redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[3]) - 1)) do
+  local ms, seq = string.match(of, '^0*(%d+)%-0*(%d+)$')
   local id = ms .. '-' .. seq
   local entry = redis.call('XRANGE', KEYS[2], id, id)[1]
-  for i = 1, entry and #entry[2] or 0, 2 do
-    if entry[2][i] == 'msg' and entry[2][i + 1] ~= '' then
-      local message = ARGV[4] .. entry[2][i + 1]
-      local fields = redis.call('HGETALL', message)
-      for f = 1, #fields, 2 do
-        if fields[f] == 'ids' then
-          local rest = string.gsub(fields[f + 1], string.gsub(padded, '%-', '%%-') .. ' ', '')
-          if rest == '' then redis.call('HDEL', message, 'ids') else redis.call('HSET', message, 'ids', rest) end
-        elseif string.match(fields[f + 1], ':(.+)$') == id then
-          redis.call('HDEL', message, fields[f])
-        end
-      end
-    end
-  end
+  if entry then unindex(ARGV[4], ARGV[6], entry, of, math.huge, 0) end
   local decision = redis.call('HGET', KEYS[3], id)
   for action in string.gmatch(decision and string.match(decision, '^%a+ ([^ ]*)') or '', '[^,]+') do
-    local ams, aseq = string.match(action, '^(%d+)-(%d+)$')
     local logged = redis.call('XRANGE', KEYS[4], action, action)[1]
     for i = 1, logged and #logged[2] or 0, 2 do
-      local lane = logged[2][i + 1]
-      if logged[2][i] == 'lane' and lane ~= ARGV[2] then -- its own, where the order was relaxed
+      if logged[2][i] == 'lane' then
+        local lane = logged[2][i + 1] -- its own, where the order was relaxed
         redis.call('LREM', ARGV[5] .. lane, 0, action)
         if redis.call('EXISTS', ARGV[5] .. lane) == 0 then redis.call('ZREM', KEYS[8], lane) end
       end
     end
-    redis.call('XDEL', KEYS[4], action)
-    redis.call('HDEL', KEYS[5], action)
-    redis.call('ZREM', KEYS[6], string.format('%013d-%06d', tonumber(ams), tonumber(aseq)))
+    drop(action)
   end
   redis.call('HDEL', KEYS[3], id)
   redis.call('XACK', KEYS[2], ARGV[1], id)
-  removed = removed + redis.call('XDEL', KEYS[2], id)
-  redis.call('ZREM', KEYS[1], padded)
+  if redis.call('XDEL', KEYS[2], id) == 1 then
+    note('removed:' .. (decision and string.match(decision, '^%a+') or 'pending'))
+    removed = removed + 1
+  end
+  redis.call('ZREM', KEYS[1], of)
 end
 local left = redis.call('ZCARD', KEYS[1])
 if left == 0 then
-  for _, action in ipairs(redis.call('LRANGE', KEYS[7], 0, -1)) do -- run again when its event had been trimmed
-    redis.call('XDEL', KEYS[4], action)
-    redis.call('HDEL', KEYS[5], action)
-  end
+  for _, action in ipairs(redis.call('LRANGE', KEYS[7], 0, -1)) do drop(action) end -- run again when its event was gone
   redis.call('DEL', KEYS[7])
   redis.call('ZREM', KEYS[8], ARGV[2])
 end
+counted(KEYS[9])
 return {left, removed}
 `)
 
@@ -125,8 +154,8 @@ func (l *Log) DeleteUser(ctx context.Context, environment, id string) error {
 	k := e.slices[engine.Partition(lane, e.partitions)]
 	c := &call{
 		script: forgetScript,
-		keys:   []string{k.user(id), k.events(), k.decided(), k.actions(), k.state(), k.dead(), k.lane(lane), k.due()},
-		args:   []any{group, lane, forgetStep, k.message(""), k.lanes()},
+		keys:   []string{k.user(id), k.events(), k.decided(), k.actions(), k.state(), k.dead(), k.lane(lane), k.due(), k.counts()},
+		args:   []any{group, lane, forgetStep, k.message(""), k.lanes(), k.user("")},
 	}
 	var events int64
 	for {
