@@ -18,7 +18,7 @@ type config struct {
 	AdminListen  document.Text       `yaml:"admin_listen" doc:"The private address: management API, /metrics, /healthz, /readyz. Default 127.0.0.1:8081."`
 	Redis        document.Text       `yaml:"redis" doc:"embedded (the default, keeps nothing across restarts), redis://, rediss://, redis+sentinel:// or redis+cluster://."`
 	Admin        adminConfig         `yaml:"admin" doc:"Who may call the management API."`
-	Retention    retentionConfig     `yaml:"retention" doc:"How long the logs are kept."`
+	Retention    retentionConfig     `yaml:"retention" doc:"How long the logs are kept, and how large they may be."`
 	Sources      []sourceConfig      `yaml:"sources" required:"true" doc:"What sends events."`
 	Environments []environmentConfig `yaml:"environments" required:"true" doc:"development, staging, production…: each has its own users, rules, logs, secrets and destination."`
 }
@@ -38,6 +38,7 @@ type retentionConfig struct {
 	Events time.Duration `yaml:"events" doc:"How long events are kept. Default 30d."`
 	Action time.Duration `yaml:"actions" doc:"How long actions are kept. Default 30d."`
 	Dedupe time.Duration `yaml:"dedupe" doc:"How long a message id is remembered. Default 24h."`
+	Size   byteSize      `yaml:"size" doc:"The most memory of Redis that the two logs of one environment may take, such as 4GB; the oldest then go before their time, and what is not done never. No bound by default."`
 	Place  document.Place
 }
 

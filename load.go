@@ -119,7 +119,13 @@ func (l *loader) listeners() {
 	if r.Events < time.Minute || r.Action < time.Minute || r.Dedupe < 0 {
 		l.wrong(r.Place, "retention must be at least a minute")
 	}
+	if r.Size != 0 && r.Size < leastSize {
+		l.wrong(r.Place, "retention.size must be at least 1MB: an empty log takes nearly as much")
+	}
 }
+
+// leastSize is the least that the logs of an environment can be held to.
+const leastSize = 1 << 20
 
 // onLoopback reports whether an address can be reached from this machine only. A name is not looked up.
 func onLoopback(address string) bool {
@@ -173,7 +179,7 @@ func (l *loader) environments() {
 		retention := l.plan.config.Retention
 		planned := &plannedEnvironment{
 			key: e.Key, partitions: e.Partitions, destination: e.Destination, policy: l.policy(e.Destination),
-			options: redislog.EnvOptions{Events: retention.Events, Actions: retention.Action, Dedupe: retention.Dedupe},
+			options: redislog.EnvOptions{Events: retention.Events, Actions: retention.Action, Dedupe: retention.Dedupe, Size: int64(retention.Size)},
 		}
 		l.rules(e) // before the connections, which tell vendors what rows the rules use
 		for _, source := range sortedKeys(e.Connections) {

@@ -72,8 +72,8 @@ type conservationCollector struct {
 }
 
 var (
-	logEventsDesc  = prometheus.NewDesc("switchyard_log_events", "Events since counting began, by what became of them: accepted is the sum of the others.", []string{"environment", "state"}, nil)
-	logActionsDesc = prometheus.NewDesc("switchyard_log_actions", "Actions since counting began, by where they stand: planned is the sum of the others.", []string{"environment", "state"}, nil)
+	logEventsDesc  = prometheus.NewDesc("switchyard_log_events", "Events ever accepted, by what became of them: accepted is the sum of the others.", []string{"environment", "state"}, nil)
+	logActionsDesc = prometheus.NewDesc("switchyard_log_actions", "Actions ever planned, by where they stand: planned is the sum of the others.", []string{"environment", "state"}, nil)
 	brokenDesc     = prometheus.NewDesc("switchyard_conservation_broken", "1 when an equation does not hold in some partition: something was lost, or came from nowhere.", []string{"environment", "equation"}, nil)
 )
 

@@ -15,7 +15,8 @@ import (
 type EnvOptions struct {
 	// Events (30 days) and Actions (30 days) are the retention of the two logs.
 	Events, Actions time.Duration
-	// Size bounds the bytes of Redis' memory that both logs may take; 0 is no bound. Then the oldest go before their time.
+	// Size bounds the bytes of Redis' memory that both logs may take; 0 is no bound. The oldest then go before their
+	// time. The embedded server does not know what its streams take, and keeps more.
 	Size int64
 	// Dedupe (24 h) is the window in which a repeat of a message id is recognised.
 	Dedupe time.Duration

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"switchyard/engine"
+	"switchyard/engine/redislog"
 )
 
 var userContract = []contract{
@@ -294,4 +296,92 @@ var trimContract = []contract{
 			t.Errorf("%+v %v, %d should be left", stats, err, left)
 		}
 	}},
+	{"what goes, goes from the indexes too, and what recognises repeats for as long as it must", func(t *testing.T, f *fixture) {
+		done, waiting := f.event("sam", "1"), f.event("sam", "2")
+		f.decide(0, done)
+		f.decide(1, waiting)
+		f.env.Keep(redislog.EnvOptions{Events: time.Hour, Actions: time.Hour})
+		trim := func(after time.Duration) {
+			t.Helper()
+			if n, err := f.log.Trim(f.ctx, f.name, time.Now().Add(after)); err != nil || n != 1 {
+				t.Errorf("removed %d, %v", n, err)
+			}
+		}
+		slice := f.slice(f.partition("sam"))
+		known := func(message string) []string { return f.client().HKeys(f.ctx, slice+"message:"+message).Val() }
+		trim(61 * time.Minute)
+		if user := f.client().ZCard(f.ctx, slice+"user:sam").Val(); user != 1 {
+			t.Errorf("the user's index has %d events, want the one that waits", user)
+		}
+		if ttl := f.client().TTL(f.ctx, slice+"message:1").Val(); !slices.Equal(known("1"), []string{"web/track/u:sam"}) || ttl > 24*time.Hour {
+			t.Errorf("within the window there is %v, for %s", known("1"), ttl)
+		}
+		for _, action := range f.due(f.clock.Now(), time.Minute) {
+			f.record(action, engine.StatusSucceeded, time.Time{})
+		}
+		f.env.Keep(redislog.EnvOptions{Events: time.Hour})
+		trim(25 * time.Hour)
+		if user := f.client().ZCard(f.ctx, slice+"user:sam").Val(); user != 0 || len(known("2")) != 0 {
+			t.Errorf("the user's index has %d events, the message id %v", user, known("2"))
+		}
+	}},
+	{"over the size the oldest go, what waits stays", func(t *testing.T, f *fixture) {
+		if f.log.Embedded() {
+			t.Skip("the embedded server does not know what a stream takes")
+		}
+		stuck := f.event("stuck", "stuck")
+		f.decide(1, stuck)
+		f.due(f.clock.Now(), time.Minute)
+		var events []*engine.Event
+		for i := range 600 {
+			events = append(events, f.event(fmt.Sprint("user", i%7), fmt.Sprint(i)))
+		}
+		for few := range slices.Chunk(events, 50) {
+			f.decide(0, few...)
+		}
+		full := f.memory()
+		f.env.Keep(redislog.EnvOptions{Size: full})
+		if n, err := f.log.Trim(f.ctx, f.name, f.clock.Now()); err != nil || n != 0 {
+			t.Errorf("at its size: removed %d, %v", n, err)
+		}
+		f.env.Keep(redislog.EnvOptions{Size: full / 2})
+		for range 100 {
+			n, err := f.log.Trim(f.ctx, f.name, f.clock.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n == 0 {
+				break
+			}
+		}
+		if left := f.memory(); left > full/2 || left < full/4 {
+			t.Errorf("%d of %d bytes are left", left, full)
+		}
+		ids := f.pageEvents(engine.EventQuery{})
+		if len(ids) < 100 || len(ids) > 500 || ids[0] != events[len(events)-1].ID || !slices.Contains(ids, stuck.ID) {
+			t.Errorf("%d events are left, from %s to %s", len(ids), ids[len(ids)-1], ids[0])
+		}
+		for _, user := range []string{"user0", "user3"} {
+			for _, id := range f.pageEvents(engine.EventQuery{UserID: user}) {
+				if !slices.Contains(ids, id) {
+					t.Errorf("the index of %s still has %s", user, id)
+				}
+			}
+		}
+		repeat := f.event("user0", "0")
+		if f.append(repeat); repeat.DuplicateOf != events[0].ID {
+			t.Errorf("a repeat within its window is new: of %q", repeat.DuplicateOf)
+		}
+	}},
+}
+
+// memory is what both logs take, by the server's account.
+func (f *fixture) memory() (bytes int64) {
+	f.t.Helper()
+	for p := range 4 {
+		for _, key := range []string{"events", "decided", "actions", "state"} {
+			bytes += f.client().MemoryUsage(f.ctx, f.slice(p)+key, 50).Val()
+		}
+	}
+	return bytes
 }
