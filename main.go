@@ -38,6 +38,7 @@ var commands = []command{
 	{"send", "post an event the way a vendor would, signed", send},
 	{"release", "take a rule out of quarantine on a running server", releaseRule},
 	{"retry", "run dead actions again on a running server", retryActions},
+	{"verify", "check that nothing in the logs of a Redis was lost or doubled", verifyLogs},
 	{"version", "print the version", version},
 }
 

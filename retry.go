@@ -44,15 +44,11 @@ func retryActions(args []string, stdout, stderr io.Writer) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	progress := io.Discard
-	if onTerminal(stderr) {
-		progress = stderr
-	}
 	var retried, refused int
 	if len(r.ids) > 0 {
 		retried, refused = r.each(ctx, stderr)
 	} else {
-		retried, err = r.filtered(ctx, progress)
+		retried, err = r.filtered(ctx, progressOn(stderr))
 	}
 	r.print(stdout, retried, refused)
 	if err == nil && refused > 0 {
@@ -131,7 +127,7 @@ func (r *retrying) each(ctx context.Context, stderr io.Writer) (retried, refused
 }
 
 // filtered asks until the server has looked at all that are dead.
-func (r *retrying) filtered(ctx context.Context, progress io.Writer) (retried int, err error) {
+func (r *retrying) filtered(ctx context.Context, progress func(string, ...any)) (retried int, err error) {
 	filter := r.filter
 	for {
 		body, err := json.Marshal(filter)
@@ -147,13 +143,14 @@ func (r *retrying) filtered(ctx context.Context, progress io.Writer) (retried in
 		}
 		retried += answer.Retried
 		if answer.NextCursor == "" {
+			progress("")
 			return retried, nil
 		}
 		if answer.NextCursor == filter.Cursor {
 			return retried, errors.New("the server does not come further")
 		}
 		filter.Cursor = answer.NextCursor
-		fmt.Fprintf(progress, "\r%d so far", retried)
+		progress("%d so far", retried)
 	}
 }
 
@@ -167,14 +164,4 @@ func (r *retrying) print(stdout io.Writer, retried, refused int) {
 		noun = "action"
 	}
 	fmt.Fprintf(stdout, "%d %s queued again in %s\n", retried, noun, r.environment)
-}
-
-// onTerminal reports whether a person watches what is written.
-func onTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
