@@ -40,7 +40,7 @@ func TestBenchTableOfProcesses(t *testing.T) {
 			c.done, c.total(), c.in, c.out, c.aof, c.memory)
 		costs = append(costs, c)
 	}
-	fmt.Fprintf(table, "\nRedis commands an event, those of scripts included\tone process\tthree\twhy\n")
+	fmt.Fprintf(table, "\nRedis commands an event, those of scripts included\tone process\tthree\t  why\n")
 	for _, command := range slices.Sorted(maps.Keys(costs[0].commands)) {
 		if costs[0].commands[command] < 0.005 && costs[1].commands[command] < 0.005 {
 			continue
@@ -62,8 +62,7 @@ var reasons = map[string]string{
 	"xadd":             "the event; each action that it asks for; the run",
 	"hmget":            "whether the message id was seen; the directory's profile",
 	"hset":             "the message id; the decision; the state of each action, twice; the profile",
-	"pexpire":          "how long the message id and the user's index live; the lease of the partition, with each claim and commit",
-	"zremrangebylex":   "what is older than the retention leaves the user's index",
+	"pexpire":          "the lease of the partition, with each claim and commit",
 	"zadd":             "the event in the user's index; the lane in the schedule, when it is queued, taken and moved on",
 	"hincrby":          "the counts of conservation: accepted with each event, the others once a batch",
 	"get":              "the fencing token of the partition, with each claim and commit; the state of a reverse-ETL row",
@@ -91,7 +90,7 @@ var reasons = map[string]string{
 	"multi":            "go-redis",
 	"info":             "this benchmark",
 	"ping":             "readiness",
-	"hsetnx":           "the number of partitions is fixed",
+	"hsetnx":           "when a user of the directory was created",
 	"zremrangebyscore": "processes that are gone",
 	"time":             "the clock that all share",
 	"sadd":             "the names of sources",

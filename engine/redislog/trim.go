@@ -43,7 +43,7 @@ for _, entry in ipairs(found) do
     if ended then
       redis.call('XDEL', KEYS[1], entry[1])
       redis.call('HDEL', KEYS[2], entry[1])
-      unindex(ARGV[5], ARGV[6], entry, padded(entry[1]), tonumber(ARGV[7]), tonumber(ARGV[8]))
+      unindex(ARGV[5], ARGV[6], entry, padded(entry[1]), tonumber(ARGV[7]), tonumber(ARGV[8]), false)
       removed = removed + 1
       note('removed:' .. string.match(decision, '^%a+'))
     end

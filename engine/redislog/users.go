@@ -48,30 +48,28 @@ func encodeTraits(traits map[string]any) (string, error) {
 	return string(doc), err
 }
 
-// unindexing begins a script that removes events: unindex takes one out of the indexes of its message id and its user,
-// of which it is given the prefixes of the keys. What recognises repeats of the event goes too, unless it is kept for
-// longer than now, the time from which a repeat is new.
+// unindexing begins a script that removes events: unindex takes one out of the indexes of its message id and its user, of
+// which it is given the prefixes of the keys. What recognises repeats of the message stays until its window has passed, but
+// not that of an event that is to be forgotten.
 const unindexing = `
-local function unindex(messages, users, entry, padded, now, window)
+local function unindex(messages, users, entry, padded, now, window, forget)
   for i = 1, #entry[2], 2 do
     local field, value = entry[2][i], entry[2][i + 1]
     if field == 'user' and value ~= '' then redis.call('ZREM', users .. value, padded) end
     if field == 'msg' and value ~= '' then
       local message = messages .. value
-      local known, left = redis.call('HGETALL', message), 0
+      local known, ids, left = redis.call('HGETALL', message), '', 0
       for f = 1, #known, 2 do
         if known[f] == 'ids' then
-          local rest = string.gsub(known[f + 1], string.gsub(padded, '%-', '%%-') .. ' ', '')
-          if rest == '' then redis.call('HDEL', message, 'ids') else redis.call('HSET', message, 'ids', rest) end
+          ids = string.gsub(known[f + 1], string.gsub(padded, '%-', '%%-') .. ' ', '')
         else
           local at, id = string.match(known[f + 1], '^(%d+):(.+)$')
-          if id == entry[1] then
-            local rest = at + window - now
-            if rest <= 0 then redis.call('HDEL', message, known[f]) else left = math.max(left, rest) end
-          end
+          local rest = at + window - now
+          if rest <= 0 or (forget and id == entry[1]) then redis.call('HDEL', message, known[f]) else left = math.max(left, rest) end
         end
       end
-      if left > 0 and redis.call('HEXISTS', message, 'ids') == 0 then redis.call('PEXPIRE', message, left) end
+      if ids == '' and left == 0 then redis.call('HDEL', message, 'ids') else redis.call('HSET', message, 'ids', ids) end
+      if ids == '' and left > 0 then redis.call('PEXPIRE', message, left) end -- until another comes, see appendScript
     end
   end
 end
@@ -86,7 +84,7 @@ end
 // KEYS: 1 user:<user id>, 2 events, 3 decided, 4 actions, 5 state, 6 dead, 7 lane:<the user's lane>, 8 due, 9 counts
 //
 // ARGV: 1 group; 2 the user's lane; 3 how many events at most; the prefixes of the 4 message, 5 lane and 6 user keys, which
-// are of the same hash tag
+// are of the same hash tag; 7 now, ms; 8 the deduplication window, ms
 //
 // Returns: {how many of the user's events are left, how many were removed}
 //
@@ -109,7 +107,7 @@ for _, of in ipairs(redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[3]) - 1)) do
   local ms, seq = string.match(of, '^0*(%d+)%-0*(%d+)$')
   local id = ms .. '-' .. seq
   local entry = redis.call('XRANGE', KEYS[2], id, id)[1]
-  if entry then unindex(ARGV[4], ARGV[6], entry, of, math.huge, 0) end
+  if entry then unindex(ARGV[4], ARGV[6], entry, of, tonumber(ARGV[7]), tonumber(ARGV[8]), true) end
   local decision = redis.call('HGET', KEYS[3], id)
   for action in string.gmatch(decision and string.match(decision, '^%a+ ([^ ]*)') or '', '[^,]+') do
     local logged = redis.call('XRANGE', KEYS[4], action, action)[1]
@@ -155,7 +153,7 @@ func (l *Log) DeleteUser(ctx context.Context, environment, id string) error {
 	c := &call{
 		script: forgetScript,
 		keys:   []string{k.user(id), k.events(), k.decided(), k.actions(), k.state(), k.dead(), k.lane(lane), k.due(), k.counts()},
-		args:   []any{group, lane, forgetStep, k.message(""), k.lanes(), k.user("")},
+		args:   []any{group, lane, forgetStep, k.message(""), k.lanes(), k.user(""), milliseconds(l.options.Now()), e.keep.Load().Dedupe.Milliseconds()},
 	}
 	var events int64
 	for {
