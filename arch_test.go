@@ -52,6 +52,7 @@ var libraries = []struct {
 	{"go.yaml.in/yaml", []string{"rules/document"}},
 	{"github.com/redis/go-redis/v9", []string{"engine/redislog"}},
 	{"github.com/alicebob/miniredis/v2", []string{"engine/redislog"}},
+	{"github.com/klauspost/compress", []string{"engine/redislog"}},
 	{"github.com/santhosh-tekuri/jsonschema/v5", []string{"adapters/schema"}},
 	{"golang.org/x/time/rate", []string{"adapters"}},
 	{"github.com/prometheus/client_golang", []string{"engine", "httpapi", ""}}, // main makes the registry

@@ -24,7 +24,7 @@ type contract struct {
 }
 
 // suite is filled by the files beside this one, by concern.
-var suite = []([]contract){appendContract, inboxContract, outboxContract, lanesContract, retryContract, queryContract, userContract, namesContract, quarantineContract, directoryContract, trimContract, verifyContract}
+var suite = []([]contract){appendContract, inboxContract, outboxContract, lanesContract, retryContract, queryContract, userContract, namesContract, quarantineContract, directoryContract, trimContract, verifyContract, packContract}
 
 func TestContract(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) { runSuite(t, "embedded") })

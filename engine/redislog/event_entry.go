@@ -12,9 +12,11 @@ import (
 
 // eventFields are those of an entry of the event log, always all and always in this order: Redis then keeps the names
 // once for many entries. An entry ends with dupField.
+//
+// The original is in packed, see pack.go. Entries of former versions have it in original instead, as it is.
 var eventFields = []string{
 	"source", "type", "name", "user", "anon", "group", "prev", "msg", "ts", "rx", "verification",
-	"original", "data", "properties", "traits", "context", "invalid", "notes", "violations",
+	"packed", "data", "properties", "traits", "context", "invalid", "notes", "violations",
 }
 
 const dupField = "dup"
@@ -24,15 +26,17 @@ func appendEvent(args []any, event *engine.Event) []any {
 	return append(args,
 		event.Source, event.Type, event.Name, event.UserID, event.AnonymousID, event.GroupID, event.PreviousID,
 		event.MessageID, writeTime(event.Timestamp), writeTime(event.ReceivedAt), string(event.Verification),
-		[]byte(event.Original), writePart(event.Original, event.Data), writeLike(event, event.Properties),
+		packing(event.Original), writePart(event.Original, event.Data), writeLike(event, event.Properties),
 		writeLike(event, event.Traits), writePart(event.Original, event.Context), event.Invalid,
 		writeList(event.Notes), writeList(event.Violations))
 }
 
-// eventOf reads an entry of the event log.
+// eventOf reads an entry of the event log. An event whose original can not be read is invalid, and says so: what its
+// rules would look at is gone.
 func eventOf(environment string, partition int, e entry) *engine.Event {
 	event := &engine.Event{ID: EventID(partition, e.id), Environment: environment}
 	var data, properties, traits, context string
+	var broken error
 	for i := 0; i+1 < len(e.fields); i += 2 {
 		value := text(e.fields[i+1])
 		switch text(e.fields[i]) {
@@ -58,6 +62,8 @@ func eventOf(environment string, partition int, e entry) *engine.Event {
 			event.ReceivedAt = readTime(value)
 		case "verification":
 			event.Verification = engine.Verification(value)
+		case "packed":
+			event.Original, broken = unpack(value)
 		case "original":
 			event.Original = json.RawMessage(value)
 		case "data":
@@ -79,6 +85,9 @@ func eventOf(environment string, partition int, e entry) *engine.Event {
 				event.DuplicateOf = EventID(partition, value)
 			}
 		}
+	}
+	if broken != nil {
+		event.Invalid = broken.Error()
 	}
 	event.Data, event.Context = readPart(event.Original, data), readPart(event.Original, context)
 	event.Properties, event.Traits = readLike(event, properties), readLike(event, traits)
