@@ -30,9 +30,10 @@ const (
 	// packGain is the share of an original that must be saved, one in so many bytes; else it is stored as it is, which
 	// spares every reader the work.
 	packGain = 8
-	// maxOriginal is the longest original that is packed, the largest body that is accepted; and so the most that
-	// unpacking allocates, whatever stands in Redis.
-	maxOriginal = 16 << 20
+	// packMaximum is the longest original that is packed, and so the most that unpacking one allocates, whatever stands
+	// in Redis. Hardly any sender has longer ones: the large vendors take 32 KB themselves. Were they packed, a flood of large
+	// bodies that say one thing many times would take little of Redis, and all of a process that reads many at once.
+	packMaximum = 256 << 10
 	// scratchMost is the largest buffer that is kept for the next original.
 	scratchMost = 64 << 10
 )
@@ -78,7 +79,7 @@ func giveBack(scratch *[]byte, grown []byte) {
 
 // pack is the original by the newest dictionary, or nil where that does not pay.
 func (p packing) pack() []byte {
-	if len(p) < packMinimum || len(p) > maxOriginal {
+	if len(p) < packMinimum || len(p) > packMaximum {
 		return nil
 	}
 	scratch := scratches.Get().(*[]byte)
@@ -108,8 +109,8 @@ func unpack(stored string) (json.RawMessage, error) {
 	body := append(*scratch, stored[1:]...)
 	defer giveBack(scratch, body)
 	length, err := s2.DecodedLen(body)
-	if err == nil && length > maxOriginal {
-		return nil, fmt.Errorf("%w: it says that it has %d bytes, more than %d", errPacked, length, maxOriginal)
+	if err == nil && length > packMaximum {
+		return nil, fmt.Errorf("%w: it says that it has %d bytes, more than %d", errPacked, length, packMaximum)
 	}
 	original, err := dictionaries[form].Decode(nil, body)
 	if err != nil {
