@@ -2,6 +2,8 @@ package redislog_test
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -153,7 +155,9 @@ func TestRedisIsFull(t *testing.T) {
 	var stored []*engine.Event
 	for i := 0; err == nil && i < 2000; i++ {
 		event := f.event("sam", fmt.Sprint(i))
-		event.Original = []byte(`"` + strings.Repeat("x", 16<<10) + `"`)
+		noise := make([]byte, 12<<10) // nothing can pack it
+		rand.Read(noise)
+		event.Original = []byte(`"` + base64.StdEncoding.EncodeToString(noise) + `"`)
 		if err = f.env.Append(f.ctx, []*engine.Event{event}); err == nil {
 			stored = append(stored, event)
 		} else if event.ID != "" {
