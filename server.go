@@ -60,6 +60,7 @@ func newServer(ctx context.Context, p *plan, logger *slog.Logger) (*server, erro
 	s.guard = rules.Guarded(s.book, s.log, logger)
 	s.engine = engine.New(engine.Options{
 		Consumer: consumerName(), Decider: s.decider(), Names: s.log, Trimmer: s.log, Ledger: s.log, Metrics: s.metrics, Logger: logger,
+		Now: s.log.Now, // which all processes share: what is due, and old enough to go, is so for each of them
 	})
 	s.collect()
 	return s, nil
