@@ -26,3 +26,6 @@ func Pack(t testing.TB, original []byte) []byte {
 
 // Unpack is an original from its stored form.
 func Unpack(stored string) ([]byte, error) { return unpack(stored) }
+
+// MembersKey is where the live processes of an environment are.
+func MembersKey(environment string) string { return membersKey(environment) }

@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"switchyard/engine"
+	"switchyard/engine/redislog"
 )
 
 var inboxContract = []contract{
@@ -184,6 +187,22 @@ var inboxContract = []contract{
 		heir := f.env.Inbox(p, "a")
 		if rest := f.await(heir); len(rest) != 1 || rest[0].MessageID != "2" {
 			t.Errorf("claimed %v after %v", rest, claimed)
+		}
+	}},
+	{"a dead process does not keep its partitions when the clock of Redis is set back", func(t *testing.T, f *fixture) {
+		f.append(f.event("sam", "1"))
+		p := f.partition("sam")
+		f.claim(f.env.Inbox(p, "dead"))
+		// What its life and its lease look like to a server whose clock was two hours ahead just now.
+		client, late := f.client(), float64(time.Now().Add(2*time.Hour).UnixMilli())
+		if err := client.ZAdd(f.ctx, redislog.MembersKey(f.name), redis.Z{Score: late, Member: "dead"}).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.PExpire(f.ctx, f.slice(p)+"owner", 2*time.Hour).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if claimed := f.await(f.env.Inbox(p, "heir")); len(claimed) != 1 {
+			t.Errorf("claimed %v", claimed)
 		}
 	}},
 	{"an event of another partition is refused", func(t *testing.T, f *fixture) {

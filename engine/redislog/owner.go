@@ -42,6 +42,8 @@ type membership struct {
 // ARGV: 1 consumer; 2 how long its membership lasts from now, ms; "0" ends it; 3 the number of partitions
 //
 // Returns: {the server's clock, ms; the number of partitions that is fixed; the live members}
+//
+// A clock that was set back would have the dead live on for as long: nobody lives for longer than from now.
 var beatScript = newScript(`
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -51,7 +53,11 @@ local partitions = redis.call('HGET', KEYS[2], 'partitions')
 if ARGV[2] == '0' or partitions ~= ARGV[3] then
   redis.call('ZREM', KEYS[1], ARGV[1])
 else
-  redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
+  local longest = now + tonumber(ARGV[2])
+  redis.call('ZADD', KEYS[1], longest, ARGV[1])
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%d', longest), '+inf')) do
+    redis.call('ZADD', KEYS[1], longest, member)
+  end
 end
 return {string.format('%d', now), partitions, redis.call('ZRANGE', KEYS[1], 0, -1)}
 `)
@@ -109,11 +115,14 @@ func chosen(members []string, environment string, partition int) string {
 // Returns: the token when the partition is the consumer's now, else ""
 //
 // A token is "<consumer> <server's clock, us>". That of a consumer which has the partition already, and lost the answer, is
-// told again.
+// told again. A lease that lasts longer than any, because the clock was set back, is cut down: its owner may be dead.
 var ownScript = newScript(`
 local token = redis.call('GET', KEYS[1])
 local mine = token and string.match(token, '^(.*) %d+$') == ARGV[1]
-if token and not mine then return '' end
+if token and not mine then
+  if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) and ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+  return ''
+end
 if ARGV[2] == '0' then
   redis.call('DEL', KEYS[1])
   return ''
