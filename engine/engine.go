@@ -38,6 +38,7 @@ type Engine struct {
 	stop, work             context.Context
 	cancelStop, cancelWork context.CancelFunc
 	loops                  sync.WaitGroup
+	trouble                *trouble
 
 	mu           sync.Mutex
 	environments map[string]*running
@@ -53,7 +54,7 @@ func New(options Options) *Engine {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	e := &Engine{options: options, environments: map[string]*running{}}
+	e := &Engine{options: options, environments: map[string]*running{}, trouble: newTrouble(options.Logger)}
 	e.stop, e.cancelStop = context.WithCancel(context.Background())
 	e.work, e.cancelWork = context.WithCancel(context.Background())
 	return e
@@ -112,8 +113,8 @@ const cutOffTime = 2 * time.Second
 
 func (e *Engine) start(stop context.Context, environment string, partitions int, store Store, live *running) {
 	o := e.options
-	names := &tally{environment: environment, names: o.Names, logger: o.Logger}
-	sweeper := &janitor{environment: environment, trimmer: o.Trimmer, logger: o.Logger, now: o.Now}
+	names := &tally{environment: environment, names: o.Names, trouble: e.trouble}
+	sweeper := &janitor{environment: environment, trimmer: o.Trimmer, trouble: e.trouble, now: o.Now}
 	e.loops.Go(func() { names.run(stop) })
 	e.loops.Go(func() { sweeper.run(stop) })
 	if o.Ledger != nil {
@@ -123,11 +124,11 @@ func (e *Engine) start(stop context.Context, environment string, partitions int,
 	for p := range partitions {
 		doer := &performer{
 			environment: environment, outbox: store.Outbox(p), target: live.target.Load,
-			metrics: o.Metrics, logger: o.Logger, now: o.Now, wake: make(chan struct{}, 1),
+			metrics: o.Metrics, logger: o.Logger, trouble: e.trouble, now: o.Now, wake: make(chan struct{}, 1),
 		}
 		decider := &router{
 			environment: environment, inbox: store.Inbox(p, o.Consumer), decider: o.Decider, tally: names,
-			metrics: o.Metrics, logger: o.Logger, now: o.Now, committed: doer.nudge,
+			metrics: o.Metrics, logger: o.Logger, store: &contact{trouble: e.trouble, environment: environment}, now: o.Now, committed: doer.nudge,
 			lanes: func() Lanes { return live.target.Load().Policy.Lanes },
 		}
 		e.loops.Go(func() { decider.run(stop) })

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"log/slog"
 	"time"
 )
 
@@ -16,7 +15,7 @@ type Trimmer interface {
 type janitor struct {
 	environment string
 	trimmer     Trimmer
-	logger      *slog.Logger
+	trouble     *trouble
 	now         func() time.Time
 }
 
@@ -27,8 +26,8 @@ func (j *janitor) run(ctx context.Context) {
 		pause(ctx, janitorEvery)
 		for ctx.Err() == nil {
 			removed, err := j.trimmer.Trim(ctx, j.environment, j.now())
-			if err != nil && ctx.Err() == nil {
-				j.logger.Warn("old entries can not be trimmed", "environment", j.environment, "error", err)
+			if err != nil {
+				j.trouble.note(ctx, j.environment, "old entries can not be trimmed", err)
 			}
 			if err != nil || removed == 0 {
 				break

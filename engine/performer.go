@@ -18,6 +18,7 @@ type performer struct {
 	target  func() *Target
 	metrics *Metrics
 	logger  *slog.Logger
+	trouble *trouble
 	now     func() time.Time
 	// wake cuts an idle wait short; it holds one token.
 	wake   chan struct{}
@@ -46,6 +47,8 @@ const (
 
 // run takes what is due until stop ends; calls under way then go on until work ends.
 func (p *performer) run(stop, work context.Context) {
+	store := &contact{trouble: p.trouble, environment: p.environment}
+	defer store.gone()
 	for stop.Err() == nil {
 		target := p.target()
 		free := p.acquire(stop, target)
@@ -58,11 +61,12 @@ func (p *performer) run(stop, work context.Context) {
 			p.flying.Add(1)
 			go p.perform(work, target, action)
 		}
-		switch {
-		case err != nil && stop.Err() == nil:
-			p.logger.Warn("actions can not be claimed; trying again", "environment", p.environment, "error", err)
-			pause(stop, errorPause)
-		case len(actions) < free:
+		if err != nil {
+			store.failed(stop, "actions can not be claimed", err)
+			continue
+		}
+		store.worked()
+		if len(actions) < free {
 			p.idle(stop, now, next)
 		}
 	}
@@ -145,9 +149,14 @@ func (p *performer) attempt(ctx context.Context, target *Target, action *Action)
 // record tries until the result is stored or its lease is surely over: from then on another attempt is made by whoever
 // finds the lane due, and the effect keys keep it from being done twice.
 func (p *performer) record(ctx context.Context, action *Action, next time.Time, patience int) {
-	deadline, settled := p.now().Add(leaseMargin), action.Status
+	begun, settled := time.Now(), action.Status
+	store := &contact{trouble: p.trouble, environment: p.environment}
+	defer store.gone()
 	for {
 		recorded, err := p.outbox.Record(ctx, action, next, patience)
+		if err == nil {
+			store.worked()
+		}
 		switch {
 		case err == nil && recorded:
 			p.metrics.attempted(action, action.Status != settled)
@@ -156,12 +165,12 @@ func (p *performer) record(ctx context.Context, action *Action, next time.Time, 
 		case err == nil:
 			p.logger.Debug("a result came too late and was dropped", "environment", p.environment, "action", action.ID)
 			return
-		case ctx.Err() != nil || p.now().After(deadline):
-			p.logger.Warn("a result can not be recorded; the attempt will be made again", "environment", p.environment,
+		case ctx.Err() != nil || time.Since(begun) > leaseMargin:
+			p.logger.Debug("a result can not be recorded; the attempt will be made again", "environment", p.environment,
 				"action", action.ID, "error", err)
 			return
 		}
-		pause(ctx, errorPause)
+		store.failed(ctx, "results can not be recorded; attempts will be made again", err)
 	}
 }
 

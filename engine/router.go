@@ -16,6 +16,7 @@ type router struct {
 	tally       *tally
 	metrics     *Metrics
 	logger      *slog.Logger
+	store       *contact
 	now         func() time.Time
 	// committed is told when actions were queued.
 	committed func()
@@ -29,13 +30,14 @@ const (
 )
 
 func (r *router) run(ctx context.Context) {
+	defer r.store.gone()
 	for ctx.Err() == nil {
 		events, err := r.inbox.Claim(ctx, claimMax, claimWait)
 		if err != nil {
-			r.complain(ctx, "events can not be claimed", err)
-			pause(ctx, errorPause)
+			r.store.failed(ctx, "events can not be claimed", err)
 			continue
 		}
+		r.store.worked()
 		r.route(ctx, events)
 	}
 }
@@ -110,9 +112,9 @@ func (r *router) commit(ctx context.Context, verdicts []*Verdict) (all bool) {
 		if ctx.Err() != nil {
 			return false
 		}
-		r.complain(ctx, "decisions can not be committed", err)
-		pause(ctx, errorPause)
+		r.store.failed(ctx, "decisions can not be committed", err)
 	}
+	r.store.worked()
 	queued, all := false, true
 	for _, verdict := range verdicts {
 		if verdict.Committed {
@@ -142,23 +144,4 @@ func (r *router) report(verdict *Verdict) {
 		"type", event.Type, "name", event.Name, "user", event.UserID, "outcome", decision.Outcome, "reason", decision.Reason,
 		"rules", decision.Rules, "actions", len(decision.Actions), "rule_errors", len(decision.Errors),
 		"lag", verdict.DecidedAt.Sub(event.ReceivedAt))
-}
-
-func (r *router) complain(ctx context.Context, what string, err error) {
-	if ctx.Err() == nil {
-		r.logger.Warn(what+"; trying again", "environment", r.environment, "error", err)
-	}
-}
-
-// errorPause keeps a loop whose store is away from spinning.
-const errorPause = 500 * time.Millisecond
-
-// pause waits, or returns early when the context ends.
-func pause(ctx context.Context, wait time.Duration) {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

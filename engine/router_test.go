@@ -32,7 +32,7 @@ func (s *scribe) Commit(_ context.Context, verdicts []*Verdict) error {
 func testRouter(inbox Inbox, decide func(*Event) *Decision) *router {
 	return &router{
 		inbox: inbox, decider: DeciderFunc(decide), tally: &tally{}, metrics: NewMetrics(prometheus.NewRegistry()),
-		logger: slog.New(slog.DiscardHandler), now: time.Now, committed: func() {},
+		logger: slog.New(slog.DiscardHandler), store: &contact{trouble: newTrouble(slog.New(slog.DiscardHandler))}, now: time.Now, committed: func() {},
 		lanes: func() Lanes { return Lanes{} },
 	}
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 )
@@ -13,7 +12,7 @@ import (
 type tally struct {
 	environment string
 	names       Names
-	logger      *slog.Logger
+	trouble     *trouble
 
 	mu   sync.Mutex
 	seen map[nameKey]*NameSeen
@@ -59,11 +58,11 @@ func (t *tally) add(event *Event) {
 func (t *tally) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause(ctx, tallyEvery)
-		t.tell()
+		t.tell(ctx)
 	}
 }
 
-func (t *tally) tell() {
+func (t *tally) tell(stop context.Context) {
 	t.mu.Lock()
 	names := make([]NameSeen, 0, len(t.seen))
 	for _, seen := range t.seen {
@@ -77,6 +76,25 @@ func (t *tally) tell() {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	if err := t.names.Count(ctx, t.environment, names); err != nil {
-		t.logger.Warn("event names can not be counted", "environment", t.environment, "error", err)
+		t.trouble.note(stop, t.environment, "event names can not be counted", err)
+		t.keep(names)
+	}
+}
+
+// keep puts back what could not be told.
+func (t *tally) keep(names []NameSeen) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.seen == nil {
+		t.seen = map[nameKey]*NameSeen{}
+	}
+	for _, name := range names {
+		key := nameKey{name.Source, name.Type, name.Name}
+		if since := t.seen[key]; since != nil {
+			name.Count, name.Last = name.Count+since.Count, since.Last
+		}
+		if t.seen[key] != nil || len(t.seen) < tallyMax {
+			t.seen[key] = &name
+		}
 	}
 }
