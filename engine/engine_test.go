@@ -72,6 +72,8 @@ func (m *memory) Claim(ctx context.Context, max int, _ time.Duration) ([]*Event,
 	return claimed, nil
 }
 
+func (m *memory) Leave(context.Context) {}
+
 func (m *memory) Commit(_ context.Context, verdicts []*Verdict) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -30,7 +30,7 @@ const (
 )
 
 func (r *router) run(ctx context.Context) {
-	defer r.store.gone()
+	defer r.leave()
 	for ctx.Err() == nil {
 		events, err := r.inbox.Claim(ctx, claimMax, claimWait)
 		if err != nil {
@@ -40,6 +40,17 @@ func (r *router) run(ctx context.Context) {
 		r.store.worked()
 		r.route(ctx, events)
 	}
+}
+
+// leaveTime bounds what is only a courtesy.
+const leaveTime = time.Second
+
+// leave hands the partition on while the calls of destinations that are under way are still waited for.
+func (r *router) leave() {
+	r.store.gone()
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
+	defer cancel()
+	r.inbox.Leave(ctx)
 }
 
 // commitEvery is after how long what is decided of a claim is committed, which prolongs the lease: rules that take their

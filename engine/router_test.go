@@ -19,6 +19,8 @@ type scribe struct {
 
 func (s *scribe) Claim(context.Context, int, time.Duration) ([]*Event, error) { return nil, nil }
 
+func (s *scribe) Leave(context.Context) {}
+
 func (s *scribe) Commit(_ context.Context, verdicts []*Verdict) error {
 	var ids []string
 	for _, v := range verdicts {

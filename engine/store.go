@@ -31,6 +31,9 @@ type Inbox interface {
 	// IDs and sets Verdict.Committed, which stays false when the event was decided before (by this process or another), or
 	// the partition is another's by now: then nothing was changed.
 	Commit(ctx context.Context, verdicts []*Verdict) error
+	// Leave gives the partition up, so that another process has it at once and not only when this one is taken for dead.
+	// Nothing is claimed afterwards.
+	Leave(ctx context.Context)
 }
 
 // Verdict is one event with its decision.

@@ -17,6 +17,9 @@ import (
 // silence keeps the client library from writing to stderr: what goes wrong is returned, and logged once at the edge.
 var silence = logging.Disable
 
+// pipelines is the most connections with the large buffers of pipelines; when they are taken, a pipeline takes another.
+const pipelines = 64
+
 // newClient makes the client of the options' URL. It does not retry by itself: repeating a script whose reply was lost
 // is for those who know that it is idempotent.
 func newClient(options Options) (redis.UniversalClient, error) {
@@ -34,7 +37,7 @@ func newClient(options Options) (redis.UniversalClient, error) {
 	universal.PoolTimeout = options.Timeout
 	universal.ContextTimeoutEnabled = true
 	universal.PoolSize = options.PoolSize
-	universal.PipelinePoolSize = max(options.PoolSize/4, 4)
+	universal.PipelinePoolSize = min(max(options.PoolSize/4, 4), pipelines)
 	if universal.MaxRedirects == 0 && universal.IsClusterMode {
 		universal.MaxRedirects = 3
 	}

@@ -80,15 +80,36 @@ func (in *Inbox) claim(ctx context.Context, max int) (found claimed, owned bool,
 	return claimed{entries(reply[1]), text(reply[2]) == "1", text(reply[3])}, true, nil
 }
 
-// await waits until something is appended behind an entry, for at most so long.
+// await waits until something is appended behind an entry, for at most so long. When all connections that may be blocked
+// are, it waits for a little while instead, and the claim after it looks.
 func (in *Inbox) await(ctx context.Context, last string, wait time.Duration) (came bool, err error) {
 	block := min(wait, claimBlock, in.lease()/3, in.log.options.Timeout/2)
 	if block < time.Millisecond { // BLOCK 0 would wait for ever
 		return false, nil
 	}
-	reply, err := in.log.client.Do(ctx, "XREAD", "COUNT", 1, "BLOCK", block.Milliseconds(), "STREAMS", in.keys.events(), last).Slice()
-	if gone(err) {
-		return false, nil
+	select {
+	case in.log.blocked <- struct{}{}:
+	default:
+		in.pause(ctx, wait)
+		return true, nil
 	}
-	return len(reply) > 0, err
+	type answer struct {
+		entries []any
+		err     error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		defer func() { <-in.log.blocked }()
+		entries, err := in.log.client.Do(ctx, "XREAD", "COUNT", 1, "BLOCK", block.Milliseconds(), "STREAMS", in.keys.events(), last).Slice()
+		answered <- answer{entries, err}
+	}()
+	select {
+	case a := <-answered:
+		if gone(a.err) {
+			return false, nil
+		}
+		return len(a.entries) > 0, a.err
+	case <-ctx.Done(): // the reading takes nothing, and ends by itself
+		return false, ctx.Err()
+	}
 }

@@ -30,8 +30,11 @@ const (
 	sweepEvery = 10 * time.Minute
 	// consumerIdle is how long a consumer without claims is kept.
 	consumerIdle = time.Hour
-	// claimBlock bounds how long a claim holds a connection, and so how late it sees that its context ended.
+	// claimBlock bounds how long a claim holds a connection, and so how late it sees that the partition is another's turn.
 	claimBlock = time.Second
+	// claimPause is the wait when there is nothing to block on: while the partition is another's, which costs no command,
+	// or all connections for that are taken.
+	claimPause = 250 * time.Millisecond
 )
 
 func newInbox(e *Environment, partition int, consumer string) *Inbox {
@@ -40,8 +43,7 @@ func newInbox(e *Environment, partition int, consumer string) *Inbox {
 
 func (in *Inbox) lease() time.Duration { return in.log.options.Lease }
 
-// Claim implements engine.Inbox. It returns nothing, after up to wait, while another process decides this partition. It
-// takes up to a second to see that its context ended.
+// Claim implements engine.Inbox. It returns nothing, after up to wait, while another process decides this partition.
 func (in *Inbox) Claim(ctx context.Context, max int, wait time.Duration) ([]*engine.Event, error) {
 	owned, err := in.own(ctx)
 	if err != nil {
@@ -62,9 +64,9 @@ func (in *Inbox) Claim(ctx context.Context, max int, wait time.Duration) ([]*eng
 	return events, nil
 }
 
-// pause waits while the partition is another's.
+// pause waits where nothing is to be blocked on.
 func (in *Inbox) pause(ctx context.Context, wait time.Duration) {
-	timer := time.NewTimer(min(wait, claimBlock, in.lease()/3))
+	timer := time.NewTimer(min(wait, claimPause, in.lease()/3))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -92,6 +94,15 @@ func (in *Inbox) find(ctx context.Context, max int, wait time.Duration) ([]entry
 		}
 		wait = 0
 	}
+}
+
+// Leave implements engine.Inbox. The first of a process that leaves ends its membership, so that the others are given its
+// partitions; those that it has not left yet are its own until it has.
+func (in *Inbox) Leave(ctx context.Context) {
+	members := in.environment.membership
+	members.forget(in.consumer)
+	in.token = ""
+	_ = in.log.run(ctx, "lease", members.beat(in.consumer, 0), in.ownCall(0)) // a lease that is not given up ends by itself
 }
 
 // sweepScript removes consumers that are long gone: processes have new names after each start.

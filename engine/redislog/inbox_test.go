@@ -1,6 +1,7 @@
 package redislog_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -187,6 +188,34 @@ var inboxContract = []contract{
 		heir := f.env.Inbox(p, "a")
 		if rest := f.await(heir); len(rest) != 1 || rest[0].MessageID != "2" {
 			t.Errorf("claimed %v after %v", rest, claimed)
+		}
+	}},
+	{"a partition that is left is another's at once", func(t *testing.T, f *fixture) {
+		f.append(f.event("sam", "1"), f.event("sam", "2"))
+		p := f.partition("sam")
+		leaver, heir := f.env.Inbox(p, "leaver"), f.env.Inbox(p, "heir")
+		if claimed, err := leaver.Claim(f.ctx, 1, 0); err != nil || len(claimed) != 1 {
+			t.Fatalf("%v %v", claimed, err)
+		}
+		leaver.Leave(f.ctx)
+		if claimed := f.claim(heir); len(claimed) != 1 || claimed[0].MessageID != "1" {
+			t.Errorf("what it had claimed comes first: %v", claimed)
+		}
+		if n := f.client().ZCard(f.ctx, redislog.MembersKey(f.name)).Val(); n != 1 {
+			t.Errorf("%d members", n)
+		}
+		f.append(f.event("sam", "3"))
+		if claimed := f.claim(leaver); len(claimed) != 0 {
+			t.Errorf("it claims in another's partition: %v", claimed)
+		}
+	}},
+	{"a claim that waits ends with its context", func(t *testing.T, f *fixture) {
+		inbox := f.env.Inbox(0, "a")
+		f.claim(inbox)
+		ctx, cancel := context.WithCancel(f.ctx)
+		time.AfterFunc(50*time.Millisecond, cancel)
+		if events, err := inbox.Claim(ctx, 1, time.Minute); len(events) != 0 || !errors.Is(err, context.Canceled) {
+			t.Errorf("%v %v", events, err)
 		}
 	}},
 	{"a dead process does not keep its partitions when the clock of Redis is set back", func(t *testing.T, f *fixture) {

@@ -33,6 +33,17 @@ type membership struct {
 	members []string
 }
 
+// beatMost is how often a process says that it lives, at the least, whatever the lease: it is also how late it sees who
+// has come and gone.
+const beatMost = 500 * time.Millisecond
+
+// forget has a consumer say that it lives before its next claim, if it has one.
+func (m *membership) forget(consumer string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.beaten, consumer)
+}
+
 // beatScript prolongs a member's life and tells who lives, by the server's clock, which all share. It also writes the
 // number of partitions where it was lost, with all else that the server had. One that has another number is no member: it
 // would be given partitions that it does not decide.
@@ -67,7 +78,7 @@ func (m *membership) live(ctx context.Context, consumer string) ([]string, error
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	lease, now := m.log.options.Lease, time.Now()
-	if last, known := m.beaten[consumer]; known && now.Sub(last) < lease/3 {
+	if last, known := m.beaten[consumer]; known && now.Sub(last) < min(lease/3, beatMost) {
 		return m.members, nil
 	}
 	beat := m.beat(consumer, lease)

@@ -46,8 +46,9 @@ import (
 type Options struct {
 	// URL is "embedded" (also ""), redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://; see Open.
 	URL string
-	// PoolSize bounds the connections to each node, 256. A partition that this process decides blocks one; the rest are
-	// for work. They are dialled when needed, so a high bound costs nothing.
+	// PoolSize bounds the connections to each node, 1024. A partition that this process decides blocks one while nothing
+	// comes, up to three quarters of them; the partitions beyond are looked at four times a second, and the rest of the
+	// connections are for work. They are dialled when needed, so a high bound costs nothing.
 	PoolSize int
 	// DialTimeout (1 s), and Timeout (3 s) of a read or write. Claims block for less than Timeout.
 	DialTimeout, Timeout time.Duration
@@ -66,6 +67,8 @@ type Log struct {
 	client  redis.UniversalClient
 	options Options
 	clock   serverClock
+	// blocked has room for the connections that may wait for something to come.
+	blocked chan struct{}
 	stop    func() // ends the embedded server; nil when there is none
 
 	mu           sync.Mutex
@@ -84,7 +87,7 @@ type Log struct {
 func Open(ctx context.Context, options Options) (*Log, error) {
 	options = options.withDefaults()
 	silence()
-	log := &Log{options: options, environments: map[string]*Environment{}}
+	log := &Log{options: options, environments: map[string]*Environment{}, blocked: make(chan struct{}, options.PoolSize*3/4)}
 	if options.Now == nil {
 		log.options.Now = log.clock.now
 	}
@@ -112,7 +115,7 @@ func (o Options) withDefaults() Options {
 		o.URL = embeddedURL
 	}
 	if o.PoolSize == 0 {
-		o.PoolSize = 256
+		o.PoolSize = 1024
 	}
 	if o.DialTimeout == 0 {
 		o.DialTimeout = time.Second
