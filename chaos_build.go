@@ -25,8 +25,11 @@ import (
 const chaosLease = time.Second
 
 func init() {
-	logOptions = func(url string, onError func(op string)) redislog.Options {
-		return redislog.Options{URL: url, OnError: onError, Lease: chaosLease}
+	sound := logOptions
+	logOptions = func(c *config) redislog.Options {
+		options := sound(c)
+		options.Lease = chaosLease
+		return options
 	}
 	destinations["chaos"] = func(destinationConfig, *redislog.Log) (engine.Destination, error) {
 		url := os.Getenv("CHAOS_URL")

@@ -74,6 +74,8 @@ func TestConfigProblemsNamePlaceAndRemedy(t *testing.T) {
 		"no rule file fits":   {sound + "    rules: [nowhere/*.yaml]\n", `switchyard.yaml:7:13: no file fits "nowhere/*.yaml"`},
 		"not an address":      {"admin_listen: 8081\n" + sound, "switchyard.yaml:1:15: this is not an address"},
 		"not a Redis URL":     {"redis: localhost:6379\n" + sound, "switchyard.yaml:1:8: the Redis URL must be"},
+		"no replica":          {"ack: replicated\n" + sound, "switchyard.yaml:1:6: ack: replicated needs a Redis with replicas; the embedded store has none"},
+		"unknown ack":         {"ack: replicate\n" + sound, `did you mean "replicated"?`},
 		"bad duration":        {"retention: {events: fast}\n" + sound, "switchyard.yaml:1:21"},
 		"bad size":            {"retention: {size: much}\n" + sound, "switchyard.yaml:1:19: a size such as 512MB or 4GB was expected"},
 		"a huge size":         {"retention: {size: 9999999999TB}\n" + sound, "switchyard.yaml:1:19: 9999999999TB is more than can be counted"},

@@ -17,6 +17,7 @@ type config struct {
 	Listen       document.Text       `yaml:"listen" doc:"The public address, where senders post. Default 127.0.0.1:8080."`
 	AdminListen  document.Text       `yaml:"admin_listen" doc:"The private address: management API, /metrics, /healthz, /readyz. Default 127.0.0.1:8081."`
 	Redis        document.Text       `yaml:"redis" doc:"embedded (the default, keeps nothing across restarts), redis://, rediss://, redis+sentinel:// or redis+cluster://."`
+	Ack          document.Text       `yaml:"ack" enum:"local,replicated" doc:"When an event is acknowledged. local (the default): Redis has it. replicated: a replica of that Redis has it too, so that the death of a master loses nothing that was acknowledged; while no replica answers, senders get 503. Changed by a restart only."`
 	Admin        adminConfig         `yaml:"admin" doc:"Who may call the management API."`
 	Retention    retentionConfig     `yaml:"retention" doc:"How long the logs are kept, and how large they may be."`
 	Sources      []sourceConfig      `yaml:"sources" required:"true" doc:"What sends events."`
@@ -120,6 +121,7 @@ func (c *config) withDefaults() {
 	fill(&c.Listen.Value, "127.0.0.1:8080")
 	fill(&c.AdminListen.Value, "127.0.0.1:8081")
 	fill(&c.Redis.Value, "embedded")
+	fill(&c.Ack.Value, ackLocal)
 	fill(&c.Retention.Events, 30*24*time.Hour)
 	fill(&c.Retention.Action, 30*24*time.Hour)
 	fill(&c.Retention.Dedupe, 24*time.Hour)
@@ -129,6 +131,12 @@ func (c *config) withDefaults() {
 }
 
 const defaultPartitions = 8
+
+// When an event is acknowledged.
+const (
+	ackLocal      = "local"
+	ackReplicated = "replicated"
+)
 
 // The orders of a destination.
 const (

@@ -112,6 +112,9 @@ func (l *loader) listeners() {
 	if err := redislog.CheckURL(c.Redis.Value); err != nil {
 		l.wrong(c.Redis.Place(), "%v", err)
 	}
+	if c.Ack.Value == ackReplicated && redislog.IsEmbedded(c.Redis.Value) {
+		l.wrong(c.Ack.Place(), "ack: replicated needs a Redis with replicas; the embedded store has none: set redis, or leave ack at local")
+	}
 	r := c.Retention
 	if r.Dedupe > r.Events {
 		l.wrong(r.Place, "retention.dedupe (%s) is longer than retention.events (%s): a repeat is recognised by the event it repeats", r.Dedupe, r.Events)

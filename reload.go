@@ -69,6 +69,7 @@ func (s *server) unchangeable(p *plan) error {
 		{"listen", live.config.Listen.Value, p.config.Listen.Value},
 		{"admin_listen", live.config.AdminListen.Value, p.config.AdminListen.Value},
 		{"redis", live.config.Redis.Value, p.config.Redis.Value},
+		{"ack", live.config.Ack.Value, p.config.Ack.Value},
 	} {
 		if setting.was != setting.is {
 			return fmt.Errorf("%s changed; that needs a restart", setting.name)

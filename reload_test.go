@@ -92,6 +92,16 @@ func TestWhatOnlyARestartChangesIsRefused(t *testing.T) {
 	}
 }
 
+func TestWhenEventsAreAcknowledgedIsChangedByARestart(t *testing.T) {
+	store := redistest.Start(t)
+	i := start(t, store.URL(), signup)
+	i.write("switchyard.yaml", "redis: "+store.URL()+"\nack: replicated\n"+signup["switchyard.yaml"])
+	eventually(t, "the change is refused", func() bool { return i.metric(`switchyard_config_reloads_total{result="failure"} 1`) })
+	if !strings.Contains(i.log.String(), "ack changed; that needs a restart") {
+		t.Errorf("the log does not say why:\n%s", i.log)
+	}
+}
+
 // A plan that meets a store it does not fit changes nothing at all, not even how long the others keep their events.
 func TestAFailedReloadKeepsTheRetention(t *testing.T) {
 	store := redistest.Start(t)

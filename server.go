@@ -53,7 +53,7 @@ func newServer(ctx context.Context, p *plan, logger *slog.Logger) (*server, erro
 		return nil, err
 	}
 	var err error
-	if s.log, err = s.openLog(ctx, p.config.Redis.Value); err != nil {
+	if s.log, err = s.openLog(ctx, p.config); err != nil {
 		return nil, errors.Join(err, s.admin.stop(time.Second))
 	}
 	s.opened.Store(s.log)
@@ -84,14 +84,15 @@ func (s *server) identifies(environment, source string) bool {
 }
 
 // logOptions are how the store is opened; the build for the chaos test has shorter leases.
-var logOptions = func(url string, onError func(op string)) redislog.Options {
-	return redislog.Options{URL: url, OnError: onError}
+var logOptions = func(c *config) redislog.Options {
+	return redislog.Options{URL: c.Redis.Value, Replicated: c.Ack.Value == ackReplicated}
 }
 
-func (s *server) openLog(ctx context.Context, url string) (*redislog.Log, error) {
-	count := func(op string) { s.metrics.RedisErrors.WithLabelValues(op).Inc() }
+func (s *server) openLog(ctx context.Context, c *config) (*redislog.Log, error) {
+	options := logOptions(c)
+	options.OnError = func(op string) { s.metrics.RedisErrors.WithLabelValues(op).Inc() }
 	for {
-		log, err := redislog.Open(ctx, logOptions(url, count))
+		log, err := redislog.Open(ctx, options)
 		if err == nil {
 			return log, nil
 		}

@@ -51,12 +51,15 @@ func newClient(options Options) (redis.UniversalClient, error) {
 
 // CheckURL reports what is wrong with a URL of Options, without connecting; the error holds nothing of the URL.
 func CheckURL(url string) error {
-	if url == "" || url == embeddedURL {
+	if IsEmbedded(url) {
 		return nil
 	}
 	_, err := parseURL(url)
 	return err
 }
+
+// IsEmbedded reports whether a URL of Options is that of a server in this process.
+func IsEmbedded(url string) bool { return url == "" || url == embeddedURL }
 
 // target is where a URL points.
 type target struct {

@@ -144,7 +144,7 @@ func (a *appender) flush(batch []*parcel) {
 func (a *appender) pipeline(calls []*call) error {
 	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
 	defer cancel()
-	if err := a.log.run(ctx, "append", calls...); errors.Is(err, engine.ErrUnavailable) {
+	if err := a.log.keep(ctx, "append", calls...); errors.Is(err, engine.ErrUnavailable) {
 		return err
 	}
 	return nil
@@ -163,7 +163,8 @@ func (a *appender) stop() {
 
 // Append implements engine.Appender. Events of one call that share a partition are stored in their order. It returns
 // within about three seconds when Redis is away, however many events there are; a context that ends sooner is heeded
-// until the events are on their way.
+// until the events are on their way. With Options.Replicated an event that no replica has is an engine.ErrUnavailable; it
+// may be stored all the same, and the repeat is then recognised.
 func (e *Environment) Append(ctx context.Context, events []*engine.Event) error {
 	if len(events) == 0 {
 		return nil

@@ -70,7 +70,7 @@ func (in *Inbox) claim(ctx context.Context, max int) (found claimed, owned bool,
 		keys:   []string{in.keys.events(), in.keys.decided(), in.keys.owner()},
 		args:   []any{in.token, in.lease().Milliseconds(), group, in.consumer, max},
 	}
-	if err := in.log.run(ctx, "claim", c); err != nil {
+	if err := in.log.keep(ctx, "claim", c); err != nil {
 		return found, true, err
 	}
 	reply := c.list()
@@ -90,7 +90,7 @@ func (in *Inbox) await(ctx context.Context, last string, wait time.Duration) (ca
 	select {
 	case in.log.blocked <- struct{}{}:
 	default:
-		in.pause(ctx, wait)
+		pause(ctx, min(wait, claimPause, in.lease()/3))
 		return true, nil
 	}
 	type answer struct {

@@ -41,7 +41,10 @@ func (l *Log) Directory() *Directory { return &Directory{l} }
 //
 // Returns: 1 when written, 0 when the effect was applied before, -1 when the version is another
 var changeScript = newScript(`
-if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  redis.call('PEXPIRE', KEYS[2], ARGV[5]) -- see touchScript
+  return 0
+end
 if (redis.call('HGET', KEYS[1], 'version') or '') ~= ARGV[1] then return -1 end
 redis.call('HSETNX', KEYS[1], 'created', ARGV[4])
 redis.call('HSET', KEYS[1], 'traits', ARGV[3], 'updated', ARGV[4], 'version', ARGV[2])
@@ -60,8 +63,14 @@ func (d *Directory) Change(ctx context.Context, environment, userID, effect stri
 	keys := []string{profileKey(environment, userID), userEffectKey(environment, userID, effect)}
 	for range changeTries {
 		before, err := d.read(ctx, keys)
-		if err != nil || before.applied {
+		if err != nil {
 			return false, err
+		}
+		if before.applied {
+			if known, err := d.confirm(ctx, keys[1], d.effectLife(environment)); err != nil || known {
+				return false, err
+			}
+			continue // a failover took it back
 		}
 		outcome, err := d.write(ctx, keys, before, d.effectLife(environment), change)
 		if err != nil || outcome >= 0 {
@@ -69,6 +78,27 @@ func (d *Directory) Change(ctx context.Context, environment, userID, effect stri
 		}
 	}
 	return false, fmt.Errorf("redis directory: user %q is changed too often by others: %w", userID, engine.ErrUnavailable)
+}
+
+// touchScript remembers an effect for a time from now on. It writes, so that it can be waited for a replica to have it and
+// what was written before.
+//
+// KEYS: 1 effect:<key>
+//
+// ARGV: 1 how long, ms
+//
+// Returns: 1, or 0 when the effect is not known
+var touchScript = newScript(`return redis.call('PEXPIRE', KEYS[1], ARGV[1])`)
+
+// confirm reports whether an effect that was seen is there to stay: with Options.Replicated, whoever applied it may have
+// given up waiting for a replica.
+func (d *Directory) confirm(ctx context.Context, key string, life time.Duration) (bool, error) {
+	if !d.log.options.Replicated {
+		return true, nil
+	}
+	c := &call{script: touchScript, keys: []string{key}, args: []any{life.Milliseconds()}}
+	err := d.log.keep(ctx, "directory", c)
+	return c.number() == 1, err
 }
 
 // snapshot is a user as read, to be changed.
@@ -102,7 +132,7 @@ func (d *Directory) write(ctx context.Context, keys []string, before snapshot, l
 	version, _ := strconv.ParseInt(before.version, 10, 64) // "" is 0
 	c := &call{script: changeScript, keys: keys, args: []any{before.version, version + 1, doc,
 		milliseconds(d.log.options.Now()), life.Milliseconds()}}
-	err = d.log.run(ctx, "directory", c)
+	err = d.log.keep(ctx, "directory", c)
 	return c.number(), err
 }
 
@@ -137,7 +167,10 @@ func (d *Directory) Known(ctx context.Context, environment string, ids []string)
 // Returns: the result that is remembered, that of the first call
 var runScript = newScript(`
 local result = redis.call('GET', KEYS[2])
-if result then return result end
+if result then
+  redis.call('PEXPIRE', KEYS[2], ARGV[2]) -- see touchScript
+  return result
+end
 redis.call('XADD', KEYS[1], '*', 'id', ARGV[3], 'workflow', ARGV[4], 'recipients', ARGV[5], 'actor', ARGV[6],
   'data', ARGV[7], 'tenant', ARGV[8], 'cancellation_key', ARGV[9], 'rule', ARGV[10], 'event_id', ARGV[11], 'at', ARGV[12])
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
@@ -173,7 +206,7 @@ func (d *Directory) AppendRun(ctx context.Context, environment, effect string, r
 	at := run.At.UTC().Format("2006-01-02T15:04:05.000Z")
 	args = append(args, run.Tenant, run.CancellationKey, run.Rule, run.EventID, at)
 	c := &call{script: runScript, keys: []string{runsKey(environment), runEffectKey(environment, effect)}, args: args}
-	if err := d.log.run(ctx, "directory", c); err != nil {
+	if err := d.log.keep(ctx, "directory", c); err != nil {
 		return nil, err
 	}
 	return json.RawMessage(text(c.reply)), nil

@@ -11,10 +11,14 @@ import (
 	"switchyard/engine"
 )
 
-// failed tells the counter of an error of Redis, and names the operation in it; see named.
+// failed tells the counter of an error of Redis, and names the operation in it; see named. A cluster's client only learns
+// from a node that redirects it that another has taken over; one that is gone redirects nobody.
 func (l *Log) failed(op string, err error) error {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		l.options.OnError(op)
+		if unavailable(err) {
+			l.relearn()
+		}
 	}
 	return named(op, err)
 }
@@ -35,7 +39,7 @@ func named(op string, err error) error {
 // Senders are told to come back for all of them; the operator sees the reply in the log.
 var notNow = []string{
 	"OOM", "LOADING", "READONLY", "MISCONF", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "NOREPLICAS", "BUSY ", "NOAUTH",
-	"WRONGPASS", "NOPERM", "UNKILLABLE", "ERR max number of clients",
+	"WRONGPASS", "NOPERM", "UNKILLABLE", "UNBLOCKED", "MOVED", "ASK ", "ERR max number of clients",
 }
 
 // unavailable tells "not now" from "never": whatever is not a reply is trouble with the connection.

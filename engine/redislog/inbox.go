@@ -50,7 +50,7 @@ func (in *Inbox) Claim(ctx context.Context, max int, wait time.Duration) ([]*eng
 		return nil, err
 	}
 	if !owned {
-		in.pause(ctx, wait)
+		pause(ctx, min(wait, claimPause, in.lease()/3)) // while it is another's
 		return nil, ctx.Err()
 	}
 	found, err := in.find(ctx, max, wait)
@@ -62,16 +62,6 @@ func (in *Inbox) Claim(ctx context.Context, max int, wait time.Duration) ([]*eng
 		events[i] = eventOf(in.environment.key, in.partition, e)
 	}
 	return events, nil
-}
-
-// pause waits where nothing is to be blocked on.
-func (in *Inbox) pause(ctx context.Context, wait time.Duration) {
-	timer := time.NewTimer(min(wait, claimPause, in.lease()/3))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // find claims what there is, or what comes while it waits.

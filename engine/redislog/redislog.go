@@ -52,6 +52,9 @@ type Options struct {
 	PoolSize int
 	// DialTimeout (1 s), and Timeout (3 s) of a read or write. Claims block for less than Timeout.
 	DialTimeout, Timeout time.Duration
+	// Replicated has an event acknowledged only when a replica has it too; without one, Append answers
+	// engine.ErrUnavailable, and nothing new is decided. Open refuses it for the embedded server.
+	Replicated bool
 	// Lease is how long a process that says nothing keeps the partitions it decides, 5 s. It is also how long an event
 	// stays claimed without a commit.
 	Lease time.Duration
@@ -92,6 +95,9 @@ func Open(ctx context.Context, options Options) (*Log, error) {
 		log.options.Now = log.clock.now
 	}
 	if options.URL == embeddedURL {
+		if options.Replicated {
+			return nil, errNoReplica
+		}
 		server, err := startEmbedded()
 		if err != nil {
 			return nil, err

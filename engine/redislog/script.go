@@ -32,14 +32,22 @@ type call struct {
 // has forgotten the scripts: then the pipeline's EVALSHA fail, and unlike a single one nobody falls back for them; here
 // the calls that failed run once more with their source, which the server then remembers. It returns the first error.
 func (l *Log) run(ctx context.Context, op string, calls ...*call) error {
+	return l.runBy(ctx, l.pipeline, op, calls)
+}
+
+// queueCall puts a call into a pipeline.
+type queueCall func(pipe redis.Pipeliner, c *call) *redis.Cmd
+
+// runBy is run by a way to run calls once, which returns those whose script the server does not have.
+func (l *Log) runBy(ctx context.Context, once func(context.Context, []*call, queueCall) (forgotten []*call), op string, calls []*call) error {
 	if len(calls) == 0 {
 		return nil
 	}
-	forgotten := l.pipeline(ctx, calls, func(pipe redis.Pipeliner, c *call) *redis.Cmd {
+	forgotten := once(ctx, calls, func(pipe redis.Pipeliner, c *call) *redis.Cmd {
 		return pipe.EvalSha(ctx, c.script.hash, c.keys, c.args...)
 	})
 	if len(forgotten) > 0 {
-		l.pipeline(ctx, forgotten, func(pipe redis.Pipeliner, c *call) *redis.Cmd {
+		once(ctx, forgotten, func(pipe redis.Pipeliner, c *call) *redis.Cmd {
 			return pipe.Eval(ctx, c.script.source, c.keys, c.args...)
 		})
 	}
@@ -54,7 +62,7 @@ func (l *Log) run(ctx context.Context, op string, calls ...*call) error {
 }
 
 // pipeline runs the calls once and returns those whose script the server does not have.
-func (l *Log) pipeline(ctx context.Context, calls []*call, queue func(redis.Pipeliner, *call) *redis.Cmd) (forgotten []*call) {
+func (l *Log) pipeline(ctx context.Context, calls []*call, queue queueCall) (forgotten []*call) {
 	replies := make([]*redis.Cmd, len(calls))
 	_, _ = l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, c := range calls {
@@ -63,16 +71,22 @@ func (l *Log) pipeline(ctx context.Context, calls []*call, queue func(redis.Pipe
 		return nil
 	}) // each reply has its own error, and all have the connection's
 	for i, c := range calls {
-		c.reply, c.err = replies[i].Result()
-		switch {
-		case gone(c.err):
-			c.err = nil
-		case redis.HasErrorPrefix(c.err, "NOSCRIPT"):
+		if c.take(replies[i]); c.forgotten() {
 			forgotten = append(forgotten, c)
 		}
 	}
 	return forgotten
 }
+
+// take stores the outcome; nil is a reply like others.
+func (c *call) take(reply *redis.Cmd) {
+	if c.reply, c.err = reply.Result(); gone(c.err) {
+		c.err = nil
+	}
+}
+
+// forgotten reports that the server does not have the script.
+func (c *call) forgotten() bool { return redis.HasErrorPrefix(c.err, "NOSCRIPT") }
 
 // number is an integer reply, 0 for any other.
 func (c *call) number() int64 {

@@ -157,7 +157,7 @@ func (l *Log) DeleteUser(ctx context.Context, environment, id string) error {
 	}
 	var events int64
 	for {
-		if err := l.run(ctx, "delete", c); err != nil {
+		if err := l.keep(ctx, "delete", c); err != nil {
 			return err
 		}
 		reply := c.list()
@@ -173,15 +173,22 @@ func (l *Log) DeleteUser(ctx context.Context, environment, id string) error {
 	if err := l.forgetSamples(ctx, environment, id); err != nil {
 		return err
 	}
-	profiles, err := l.client.Del(ctx, profileKey(environment, id)).Result()
-	if err != nil {
-		return l.failed("delete", err)
+	profile := &call{script: dropScript, keys: []string{profileKey(environment, id)}}
+	if err := l.keep(ctx, "delete", profile); err != nil {
+		return err
 	}
-	if profiles+events == 0 {
+	if profile.number()+events == 0 {
 		return engine.ErrNotFound
 	}
 	return nil
 }
+
+// dropScript removes a key.
+//
+// KEYS: 1 the key
+//
+// Returns: 1, or 0 when there was none
+var dropScript = newScript(`return redis.call('DEL', KEYS[1])`)
 
 // forgetSampleScript drops the sample of a name, and keeps its counts.
 //
@@ -215,7 +222,7 @@ func (l *Log) forgetSamples(ctx context.Context, environment, id string) error {
 					calls = append(calls, &call{script: forgetSampleScript, keys: []string{namesKey(environment, source)}, args: []any{field, value}})
 				}
 			}
-			if err := l.run(ctx, "delete", calls...); err != nil {
+			if err := l.keep(ctx, "delete", calls...); err != nil {
 				return err
 			}
 			again = slices.ContainsFunc(calls, func(c *call) bool { return c.number() == 0 })
