@@ -82,7 +82,12 @@ const testLease = 2 * time.Second
 
 func openLog(t testing.TB, url string, clock *clock) *redislog.Log {
 	t.Helper()
-	log, err := redislog.Open(context.Background(), redislog.Options{URL: url, Now: clock.Now, Lease: testLease})
+	return openWith(t, redislog.Options{URL: url, Now: clock.Now, Lease: testLease})
+}
+
+func openWith(t testing.TB, options redislog.Options) *redislog.Log {
+	t.Helper()
+	log, err := redislog.Open(context.Background(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

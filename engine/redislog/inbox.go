@@ -20,6 +20,8 @@ type Inbox struct {
 
 	// token is what the owner key holds while this process owns the partition, "" while it does not.
 	token string
+	// newest is the newest entry that is known to have been claimed, by anybody.
+	newest position
 	// swept is when dead consumers were last looked for.
 	swept time.Time
 }

@@ -63,6 +63,10 @@ type Options struct {
 	Now func() time.Time
 	// OnError is told the operation of each error that Redis caused: append, claim, commit, due, record, read…
 	OnError func(op string)
+	// OnRewind is told when a partition has gone back to an earlier state, as after a failover that lost writes: the newest
+	// event that was claimed, and the newest that is claimed now. Those after it are decided again, or gone. It is noticed by
+	// a process that has claimed some of them, and not if it has none left to notice it by.
+	OnRewind func(environment, was, is string)
 }
 
 // Log is one Redis, embedded or not.
@@ -134,6 +138,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnError == nil {
 		o.OnError = func(string) {}
+	}
+	if o.OnRewind == nil {
+		o.OnRewind = func(_, _, _ string) {}
 	}
 	return o
 }

@@ -1,4 +1,5 @@
-// Package redistest starts a real redis-server for a test, which may stop it, kill it and start it again.
+// Package redistest starts real redis-servers for a test, alone, as a cluster or behind a sentinel, which may stop them, kill
+// them and start them again.
 package redistest
 
 import (
@@ -31,13 +32,18 @@ type Server struct {
 // Without a redis-server the test is skipped, or fails when CI=true.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return startOn(t, FreePort(t), args...)
+}
+
+func startOn(t testing.TB, port int, args ...string) *Server {
+	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("redis-server is not installed")
 		}
 		t.Skip("redis-server is not installed")
 	}
-	s := &Server{t: t, dir: t.TempDir(), port: FreePort(t), args: args}
+	s := &Server{t: t, dir: t.TempDir(), port: port, args: args}
 	s.Restart()
 	t.Cleanup(s.Kill)
 	return s
@@ -47,7 +53,7 @@ func Start(t testing.TB, args ...string) *Server {
 // as any cluster does.
 func StartCluster(t testing.TB) *Server {
 	t.Helper()
-	s := Start(t, "--cluster-enabled", "yes")
+	s := startOn(t, portWithBus(t), "--cluster-enabled", "yes")
 	s.say("CLUSTER ADDSLOTSRANGE 0 16383")
 	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(s.say("CLUSTER INFO"), "cluster_state:ok"); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -57,11 +63,25 @@ func StartCluster(t testing.TB) *Server {
 	return s
 }
 
-// StartSentinel starts a sentinel that watches one server under the name "main", and returns its port.
+// StartReplica starts a server that follows another, and waits until it is in step.
+func StartReplica(t testing.TB, master *Server, args ...string) *Server {
+	t.Helper()
+	s := Start(t, append([]string{"--replicaof", "127.0.0.1", strconv.Itoa(master.port), "--repl-diskless-sync-delay", "0"}, args...)...)
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(s.say("INFO replication"), "master_link_status:up"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the replica does not come up")
+		}
+	}
+	return s
+}
+
+// StartSentinel starts a sentinel that watches one server under the name "main", and returns its port. When the server is
+// away for a second, a replica that it had takes over.
 func StartSentinel(t testing.TB, master *Server) int {
 	t.Helper()
 	port, dir := FreePort(t), t.TempDir()
-	config := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n", port, dir, master.port)
+	config := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n"+
+		"sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 10000\n", port, dir, master.port)
 	file := filepath.Join(dir, "sentinel.conf")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -151,9 +171,7 @@ func FreePort(t testing.TB) int {
 	t.Helper()
 	const lowest, above = 20_000, 32_000
 	for range 100 {
-		port := lowest + rand.IntN(above-lowest)
-		if listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
-			listener.Close()
+		if port := lowest + rand.IntN(above-lowest); isFree(port) {
 			return port
 		}
 	}
