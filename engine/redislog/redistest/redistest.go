@@ -178,3 +178,13 @@ func FreePort(t testing.TB) int {
 	t.Fatal("no port is free")
 	return 0
 }
+
+// DropReplicas cuts the connections of those that follow the server; they come again at once, if they can.
+func (s *Server) DropReplicas() { s.say("CLIENT KILL TYPE replica") }
+
+// Commands is how many commands the server has run since it was started, those of scripts included.
+func (s *Server) Commands() (number int) {
+	_, rest, _ := strings.Cut(s.say("INFO stats"), "total_commands_processed:")
+	_, _ = fmt.Sscanf(rest, "%d", &number) // 0 when there is none
+	return number
+}
