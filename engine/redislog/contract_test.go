@@ -16,7 +16,8 @@ import (
 	"switchyard/engine/redislog/redistest"
 )
 
-// The contract is held by all servers: each test of the suite runs on the embedded one, on a real one and on a cluster.
+// The contract is held by all servers: each test of the suite runs on the embedded one, on a real one, on a cluster of one, and on one
+// of three masters whose replicas have to confirm.
 
 type contract struct {
 	name string
@@ -32,10 +33,13 @@ func TestContract(t *testing.T) {
 	t.Run("cluster", func(t *testing.T) {
 		runSuite(t, "redis+cluster://"+strings.TrimPrefix(redistest.StartCluster(t).URL(), "redis://"))
 	})
+	t.Run("replicated cluster", func(t *testing.T) { runSuiteOn(replicatedFixture(t, redistest.StartReplicated(t).URL())) })
 }
 
-func runSuite(t *testing.T, url string) {
-	f := newFixture(t, url)
+func runSuite(t *testing.T, url string) { runSuiteOn(newFixture(t, url)) }
+
+func runSuiteOn(f *fixture) {
+	t := f.t
 	for _, group := range suite {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
