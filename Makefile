@@ -6,7 +6,7 @@ STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 5s
 CHAOS       ?= 20m
 
-.PHONY: run demo test check bench chaos fmt fuzz redis node
+.PHONY: run demo test check bench chaos chaos-cluster fmt fuzz redis node
 
 run: ## serve examples/quickstart
 	$(GO) run . serve -c examples/quickstart/switchyard.yaml
@@ -44,6 +44,9 @@ bench: redis ## tables of one run: ingest against a no-op handler, decode, match
 # SEED=7 repeats the faults of the storm that said so, CHAOS=5m is a shorter one.
 chaos: redis ## kills, stops and cuts over three processes and their Redis, and an oracle that knows what must come of it
 	SWITCHYARD_CHAOS=$(CHAOS) SWITCHYARD_CHAOS_SEED=$(SEED) $(GO) test -count 1 -timeout 0 -run '^TestChaos$$' -v .
+
+chaos-cluster: redis ## the same over a Redis Cluster whose masters die, with ack: replicated
+	SWITCHYARD_CHAOS=$(CHAOS) SWITCHYARD_CHAOS_SEED=$(SEED) $(GO) test -count 1 -timeout 0 -run '^TestChaosCluster$$' -v .
 
 # The tests run against a real redis-server besides the embedded one.
 redis:

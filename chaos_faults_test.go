@@ -46,11 +46,17 @@ type weather struct {
 	count map[fault]int
 	// over is when each was over; from then on things should get better.
 	over []time.Time
+	// deaths are when masters of a cluster were killed or stopped.
+	deaths []time.Time
 }
 
 func (w weather) String() string {
-	return fmt.Sprintf("%d kills, %d stops, %d Redis restarts, %d cuts, %d drains, %d reloads", w.count[killProcess],
+	text := fmt.Sprintf("%d kills, %d stops, %d Redis restarts, %d cuts, %d drains, %d reloads", w.count[killProcess],
 		w.count[stopProcess], w.count[killRedis], w.count[cutOff], w.count[drainProcess], w.count[reloadRules])
+	if len(w.deaths) > 0 {
+		text += fmt.Sprintf(", %d masters killed, %d masters stopped", w.count[killMaster], w.count[freezeMaster])
+	}
+	return text
 }
 
 // befall lets fault after fault come until the storm is over; then everything runs.
@@ -94,6 +100,8 @@ func (s *storm) fault(kind fault, random *rand.Rand) {
 		}
 		time.Sleep(between(random, 0, 1500*time.Millisecond))
 		s.redis.Restart()
+	case killMaster, freezeMaster:
+		s.loseMaster(kind, random)
 	case cutOff:
 		redisDo(s.t, s.redis, "CLIENT", "KILL", "TYPE", "normal")
 	case drainProcess:

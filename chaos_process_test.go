@@ -35,7 +35,7 @@ func (s *storm) newProcess(n int) *stormProcess {
 		storm: s, n: n, config: filepath.Join(s.dir, fmt.Sprintf("switchyard%d.yaml", n)),
 		ingest: fmt.Sprintf("http://127.0.0.1:%d", ingest), admin: fmt.Sprintf("http://127.0.0.1:%d", admin),
 	}
-	text := fmt.Sprintf(stormConfig, ingest, admin, stormPartitions, stormPatience)
+	text := s.storeConfig() + fmt.Sprintf(stormConfig, ingest, admin, stormPartitions, stormPatience)
 	if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func (p *stormProcess) start() {
 	if os.Getenv("SWITCHYARD_CHAOS_DIR") != "" {
 		level = "debug"
 	}
-	cmd := exec.Command(p.storm.binary, "serve", "-c", p.config, "--redis", p.storm.redis.URL(), "--log-level", level)
+	cmd := exec.Command(p.storm.binary, "serve", "-c", p.config, "--redis", p.storm.url(), "--log-level", level)
 	cmd.Env = append(os.Environ(), "CHAOS_URL="+p.storm.oracle.url, "CHAOS_SABOTAGE="+p.storm.sabotage)
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {

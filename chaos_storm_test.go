@@ -15,11 +15,12 @@ import (
 
 // stormOptions are what makes two storms differ.
 type stormOptions struct {
-	seed     uint64
-	length   time.Duration
-	kinds    deck
-	sabotage string // see chaos_build.go; "" for a sound program
-	hasty    bool   // few users, hardly a pause, and a destination that is well: a user's events come close behind each other
+	seed       uint64
+	length     time.Duration
+	kinds      deck
+	sabotage   string // see chaos_build.go; "" for a sound program
+	replicated bool   // over a cluster of three masters with a replica each, whose word is needed
+	hasty      bool   // few users, hardly a pause, and a destination that is well: a user's events come close behind each other
 }
 
 // storm is one run: the processes, their Redis, their senders, what befalls them, and who knows what should come of it.
@@ -28,7 +29,8 @@ type storm struct {
 	t         *testing.T
 	binary    string
 	dir       string
-	redis     *redistest.Server
+	redis     *redistest.Server  // nil on a cluster
+	cluster   *redistest.Cluster // nil on one server
 	processes []*stormProcess
 	oracle    *oracle
 	senders   []*sender
@@ -81,7 +83,12 @@ func newStorm(t *testing.T, options stormOptions) *storm {
 	if s.dir == "" {
 		s.dir = t.TempDir()
 	}
-	s.binary, s.redis = buildBinary(t, "-tags", "chaos"), redistest.Start(t)
+	s.binary = buildBinary(t, "-tags", "chaos")
+	if options.replicated {
+		s.cluster = redistest.StartReplicated(t)
+	} else {
+		s.redis = redistest.Start(t)
+	}
 	s.oracle = startOracle(t, s.seed, s.hasty, s.found)
 	if err := os.WriteFile(filepath.Join(s.dir, "rules.yaml"), []byte(stormRules), 0o600); err != nil {
 		t.Fatal(err)
@@ -91,6 +98,22 @@ func newStorm(t *testing.T, options stormOptions) *storm {
 	}
 	s.senders = newSenders(s)
 	return s
+}
+
+// url is that of the store.
+func (s *storm) url() string {
+	if s.cluster != nil {
+		return s.cluster.URL()
+	}
+	return s.redis.URL()
+}
+
+// storeConfig is what the configuration says of the store, beyond what the command line does.
+func (s *storm) storeConfig() string {
+	if s.cluster != nil {
+		return fmt.Sprintf("redis: %s\nack: replicated\n", s.url())
+	}
+	return ""
 }
 
 // random is a source of chance of its own for each part of the storm, so that one does not depend on the speed of another.

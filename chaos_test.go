@@ -28,16 +28,24 @@ func TestChaos(t *testing.T) {
 	if os.Getenv("CI") == "true" {
 		length = time.Minute
 	}
-	if text := os.Getenv("SWITCHYARD_CHAOS"); text != "" {
-		var err error
-		if length, err = time.ParseDuration(text); err != nil {
-			t.Fatalf("SWITCHYARD_CHAOS must be a duration such as 20m: %v", err)
-		}
-	}
-	s := newStorm(t, stormOptions{seed: stormSeed(t), length: length, kinds: anyFault})
+	s := newStorm(t, stormOptions{seed: stormSeed(t), length: stormLength(t, length), kinds: anyFault})
 	s.run()
 	s.found.report(t)
 	t.Log(s.summary())
+}
+
+// stormLength is how long a storm was asked for, or else the length given.
+func stormLength(t *testing.T, otherwise time.Duration) time.Duration {
+	t.Helper()
+	text := os.Getenv("SWITCHYARD_CHAOS")
+	if text == "" {
+		return otherwise
+	}
+	length, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatalf("SWITCHYARD_CHAOS must be a duration such as 20m: %v", err)
+	}
+	return length
 }
 
 // stormSeed is the one asked for, a new one for a storm that was asked for without, and else always the same.

@@ -97,7 +97,7 @@ func override(setting *string, value string) {
 }
 
 func (s *server) begin(ctx context.Context, p *plan) error {
-	if err := s.apply(ctx, p); err != nil {
+	if err := s.insist(ctx, func() error { return s.apply(ctx, p) }); err != nil { // a part of a cluster may be away
 		return err
 	}
 	s.warnings()

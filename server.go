@@ -88,25 +88,31 @@ var logOptions = func(c *config) redislog.Options {
 	return redislog.Options{URL: c.Redis.Value, Replicated: c.Ack.Value == ackReplicated}
 }
 
-func (s *server) openLog(ctx context.Context, c *config) (*redislog.Log, error) {
+func (s *server) openLog(ctx context.Context, c *config) (log *redislog.Log, err error) {
 	options := logOptions(c)
 	options.OnError = func(op string) { s.metrics.RedisErrors.WithLabelValues(op).Inc() }
 	options.OnRewind = func(environment, was, is string) {
 		s.logger.Error("Redis has gone back to an earlier state, as after a failover that lost writes: acknowledged events may be lost, and decisions are made again",
 			"environment", environment, "newest_event_was", was, "newest_event_is", is)
 	}
+	err = s.insist(ctx, func() error {
+		log, err = redislog.Open(ctx, options)
+		return err
+	})
+	return log, err
+}
+
+// insist does something again while the store is away, and says so, until ctx ends.
+func (s *server) insist(ctx context.Context, do func() error) error {
 	for {
-		log, err := redislog.Open(ctx, options)
-		if err == nil {
-			return log, nil
-		}
+		err := do()
 		if !errors.Is(err, engine.ErrUnavailable) {
-			return nil, err
+			return err
 		}
 		s.logger.Warn("Redis does not answer; trying again", "error", err)
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return err
 		case <-time.After(time.Second):
 		}
 	}

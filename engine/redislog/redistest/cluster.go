@@ -89,6 +89,20 @@ func (c *Cluster) MasterOf(key string) *Server {
 	return nil
 }
 
+// AwaitMasters waits until all slots have masters that live, without one that does not count.
+func (c *Cluster) AwaitMasters(without *Server) {
+	c.t.Helper()
+	c.await("others are the masters", func() bool {
+		masters := 0
+		for _, node := range c.Nodes {
+			if node != without && len(node.spans()) > 0 {
+				masters++
+			}
+		}
+		return masters == shards
+	})
+}
+
 // AwaitMaster waits until a key has a master that lives.
 func (c *Cluster) AwaitMaster(key string) *Server {
 	c.t.Helper()
