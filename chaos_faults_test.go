@@ -48,13 +48,15 @@ type weather struct {
 	over []time.Time
 	// deaths are when masters of a cluster were killed or stopped.
 	deaths []time.Time
+	// restored is when the last of them came back.
+	restored time.Time
 }
 
 func (w weather) String() string {
 	text := fmt.Sprintf("%d kills, %d stops, %d Redis restarts, %d cuts, %d drains, %d reloads", w.count[killProcess],
 		w.count[stopProcess], w.count[killRedis], w.count[cutOff], w.count[drainProcess], w.count[reloadRules])
 	if len(w.deaths) > 0 {
-		text += fmt.Sprintf(", %d masters killed, %d masters stopped", w.count[killMaster], w.count[freezeMaster])
+		text += fmt.Sprintf(", %d masters killed, %d masters stopped", w.count[killMaster]+w.count[killLonely], w.count[freezeMaster])
 	}
 	return text
 }
@@ -100,7 +102,7 @@ func (s *storm) fault(kind fault, random *rand.Rand) {
 		}
 		time.Sleep(between(random, 0, 1500*time.Millisecond))
 		s.redis.Restart()
-	case killMaster, freezeMaster:
+	case killMaster, killLonely, freezeMaster:
 		s.loseMaster(kind, random)
 	case cutOff:
 		redisDo(s.t, s.redis, "CLIENT", "KILL", "TYPE", "normal")

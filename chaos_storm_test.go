@@ -18,7 +18,7 @@ type stormOptions struct {
 	seed       uint64
 	length     time.Duration
 	kinds      deck
-	sabotage   string // see chaos_build.go; "" for a sound program
+	sabotage   string // see chaos_build.go; "ack" acknowledges without a replica; "" for a sound program
 	replicated bool   // over a cluster of three masters with a replica each, whose word is needed
 	hasty      bool   // few users, hardly a pause, and a destination that is well: a user's events come close behind each other
 }
@@ -111,7 +111,11 @@ func (s *storm) url() string {
 // storeConfig is what the configuration says of the store, beyond what the command line does.
 func (s *storm) storeConfig() string {
 	if s.cluster != nil {
-		return fmt.Sprintf("redis: %s\nack: replicated\n", s.url())
+		ack := "replicated"
+		if s.sabotage == "ack" {
+			ack = "local"
+		}
+		return fmt.Sprintf("redis: %s\nack: %s\n", s.url(), ack)
 	}
 	return ""
 }

@@ -28,18 +28,43 @@ func benchmark(b *testing.B) *fixture {
 func BenchmarkAppend(b *testing.B) {
 	for _, callers := range []int{1, 32, 256} {
 		b.Run(fmt.Sprint(callers, "callers"), func(b *testing.B) {
-			f := benchmark(b)
-			b.SetParallelism(callers)
-			b.RunParallel(func(pb *testing.PB) {
-				for i := 0; pb.Next(); i++ {
-					event := f.event(fmt.Sprint("user", i%1000), fmt.Sprintf("%p-%d", pb, i))
-					if err := f.env.Append(f.ctx, []*engine.Event{event}); err != nil {
-						b.Error(err)
-					}
-				}
-			})
+			benchmark(b).appendFrom(b, callers)
 		})
 	}
+}
+
+// BenchmarkAcknowledge is BenchmarkAppend on a cluster of three masters and three replicas, on one machine: what their word
+// costs.
+func BenchmarkAcknowledge(b *testing.B) {
+	url := redistest.StartReplicated(b).URL()
+	for _, callers := range []int{1, 32, 256} {
+		for _, replicated := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%d callers/replicated=%v", callers, replicated), func(b *testing.B) {
+				clock := &clock{}
+				f := &fixture{ctx: context.Background(), clock: clock, name: "bench"}
+				f.log = openWith(b, redislog.Options{URL: url, Now: clock.Now, Lease: testLease, Replicated: replicated})
+				var err error
+				if f.env, err = f.log.Environment(f.ctx, f.name, 8, redislog.EnvOptions{}); err != nil {
+					b.Fatal(err)
+				}
+				b.ResetTimer()
+				f.appendFrom(b, callers)
+			})
+		}
+	}
+}
+
+// appendFrom appends b.N events, one a call, from so many callers for each core.
+func (f *fixture) appendFrom(b *testing.B, callers int) {
+	b.SetParallelism(callers)
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			event := f.event(fmt.Sprint("user", i%1000), fmt.Sprintf("%p-%d", pb, i))
+			if err := f.env.Append(f.ctx, []*engine.Event{event}); err != nil {
+				b.Error(err)
+			}
+		}
+	})
 }
 
 // BenchmarkCommit is one verdict with one action, claimed and committed 128 at a time.
