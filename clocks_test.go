@@ -17,8 +17,10 @@ func TestEveryTimeIsByTheClockOfRedis(t *testing.T) {
 		t.Run("Redis is "+name, func(t *testing.T) {
 			theirs := func() time.Time { return time.Now().Add(off).UTC() }
 			before := logOptions
-			logOptions = func(url string, onError func(op string)) redislog.Options {
-				return redislog.Options{URL: url, OnError: onError, Now: theirs}
+			logOptions = func(c *config) redislog.Options {
+				options := before(c)
+				options.Now = theirs
+				return options
 			}
 			defer func() { logOptions = before }()
 			i := start(t, store.URL(), signup)
