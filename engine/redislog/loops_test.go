@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -140,7 +142,7 @@ func newPlant(t *testing.T, options redislog.Options, environments, partitions i
 func (p *plant) send(env, n int) (*engine.Event, error) {
 	now := p.log.Now()
 	event := &engine.Event{
-		Environment: p.names[env], Source: "web", Type: engine.TypeTrack, Name: "done", UserID: fmt.Sprint("user", n%7),
+		Environment: p.names[env], Source: "web", Type: engine.TypeTrack, Name: "done", UserID: fmt.Sprint("user", env, "-", n%7),
 		MessageID: fmt.Sprint("m", n), ReceivedAt: now, Timestamp: now, Original: []byte(`{}`),
 	}
 	return event, p.envs[env].Append(p.ctx, []*engine.Event{event})
@@ -148,16 +150,66 @@ func (p *plant) send(env, n int) (*engine.Event, error) {
 
 // insist sends until the event is acknowledged, as senders do.
 func (p *plant) insist(env, n int) *engine.Event {
-	p.t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		event, err := p.send(env, n)
 		if err == nil {
 			return event
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatalf("event %d is not acknowledged: %v", n, err)
+			p.t.Errorf("event %d is not acknowledged: %v", n, err)
+			return event
 		}
 	}
+}
+
+// acks are the events that were acknowledged, of each environment in their order.
+type acks struct {
+	senders sync.WaitGroup
+	stored  [][]*engine.Event
+}
+
+// senders send events to all environments at once, each insisting on one after the other.
+func (p *plant) senders(from, to int) *acks {
+	a := &acks{stored: make([][]*engine.Event, len(p.envs))}
+	for env := range p.envs {
+		a.senders.Go(func() {
+			for n := from; n < to; n++ {
+				a.stored[env] = append(a.stored[env], p.insist(env, n))
+			}
+		})
+	}
+	return a
+}
+
+// inOrder checks that each event that was acknowledged had its effect, those of a user in their order.
+func (p *plant) inOrder(of ...*acks) {
+	p.t.Helper()
+	want := map[string][]string{}
+	for _, a := range of {
+		for _, events := range a.stored {
+			for _, event := range events {
+				want[event.UserID] = append(want[event.UserID], event.ID)
+			}
+		}
+	}
+	p.ledger.mu.Lock()
+	defer p.ledger.mu.Unlock()
+	if !maps.EqualFunc(p.ledger.order, want, slices.Equal) {
+		p.t.Errorf("effects %v\nwant %v", p.ledger.order, want)
+	}
+}
+
+// events is how many events stand in the logs.
+func (p *plant) events() (n int) {
+	p.t.Helper()
+	for _, name := range p.names {
+		stats, err := p.log.Stats(p.ctx, name)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		n += int(stats.Events)
+	}
+	return n
 }
 
 // settled waits until so many effects are done and nothing waits any more.

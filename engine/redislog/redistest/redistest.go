@@ -26,6 +26,8 @@ type Server struct {
 	args    []string
 	command *exec.Cmd
 	output  bytes.Buffer
+	// bounded: what does not fit on its disk is an error to it, and not its end; see StartOnDisk.
+	bounded bool
 }
 
 // Start starts a server with further arguments of redis-server, such as "--maxmemory", "1mb", and ends it with the test.
@@ -95,6 +97,38 @@ func StartSentinel(t testing.TB, master *Server) int {
 	return port
 }
 
+// StartOnDisk starts a server whose disk can be filled. It syncs its file every second, for one that does so at every write
+// ends when it can not.
+func StartOnDisk(t testing.TB, args ...string) *Server {
+	t.Helper()
+	needsDisk(t)
+	s := Start(t, args...)
+	s.Kill()
+	s.bounded, s.args = true, append([]string{"--appendfsync", "everysec"}, args...)
+	s.Restart()
+	return s
+}
+
+// FillDisk leaves no room for what is written from now on, FreeDisk makes room again.
+func (s *Server) FillDisk() {
+	s.t.Helper()
+	files, _ := filepath.Glob(filepath.Join(s.dir, "appendonlydir", "*.incr.aof"))
+	if len(files) != 1 {
+		s.t.Fatalf("the append-only file is not one of %v", files)
+	}
+	info, err := os.Stat(files[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.limitFiles(uint64(info.Size()))
+}
+
+// FreeDisk undoes FillDisk.
+func (s *Server) FreeDisk() {
+	s.t.Helper()
+	s.limitFiles(unlimited)
+}
+
 // URL is where it listens.
 func (s *Server) URL() string { return "redis://127.0.0.1:" + strconv.Itoa(s.port) }
 
@@ -109,6 +143,9 @@ func (s *Server) Restart() {
 		"--appendonly", "yes", "--appendfsync", "always", "--logfile", filepath.Join(s.dir, "redis.log"),
 	}, s.args...)
 	s.command = exec.Command("redis-server", args...)
+	if s.bounded { // the signal that comes with the error would end it
+		s.command = exec.Command("sh", append([]string{"-c", `trap "" XFSZ; exec redis-server "$@"`, "redis-server"}, args...)...)
+	}
 	s.command.Stdout, s.command.Stderr = &s.output, &s.output
 	if err := s.command.Start(); err != nil {
 		s.t.Fatal(err)
