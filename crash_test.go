@@ -67,15 +67,20 @@ func launchWith(t *testing.T, binary, redis string, rules ...string) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.kill() })
-	eventually(t, "ready", func() bool {
-		answer, err := http.Get(i.admin + "/readyz")
+	p.awaitReady()
+	return p
+}
+
+func (p *process) awaitReady() {
+	p.t.Helper()
+	eventually(p.t, "ready", func() bool {
+		answer, err := http.Get(p.admin + "/readyz")
 		if err != nil {
 			return false
 		}
 		answer.Body.Close()
 		return answer.StatusCode == 200
 	})
-	return p
 }
 
 // redisDo speaks to the server beside the program under test.

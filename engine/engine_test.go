@@ -26,6 +26,7 @@ type memory struct {
 	due     map[string]time.Time
 	// commitErrors and recordErrors are returned, one a call, before anything works.
 	commitErrors, recordErrors []error
+	left                       bool
 	changed                    chan struct{}
 }
 
@@ -72,7 +73,12 @@ func (m *memory) Claim(ctx context.Context, max int, _ time.Duration) ([]*Event,
 	return claimed, nil
 }
 
-func (m *memory) Leave(context.Context) {}
+func (m *memory) Leave(context.Context) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.left = true
+	m.tell()
+}
 
 func (m *memory) Commit(_ context.Context, verdicts []*Verdict) error {
 	m.mu.Lock()
@@ -347,6 +353,26 @@ func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 	if m.status("a0") != StatusSucceeded {
 		t.Errorf("the call under way ended %s", m.status("a0"))
 	}
+}
+
+func TestStopHandsPartitionsOnBeforeTheLastCallEnds(t *testing.T) {
+	m, destination := newMemory(), slow{make(chan struct{}, 1), make(chan struct{})}
+	accept(t, m, "ann")
+	e, _ := startEngine(t, m, destination, everything)
+	<-destination.begun
+	stopped := make(chan struct{})
+	go func() {
+		e.Stop(context.Background())
+		close(stopped)
+	}()
+	m.waitFor(t, "the partition is left while a call is under way", func() bool { return m.left })
+	select {
+	case <-stopped:
+		t.Error("the call was not waited for")
+	default:
+	}
+	close(destination.release)
+	<-stopped
 }
 
 func TestStopCutsOffAtItsDeadlineAndRecordsNoFailure(t *testing.T) {
