@@ -29,3 +29,11 @@ func Unpack(stored string) ([]byte, error) { return unpack(stored) }
 
 // MembersKey is where the live processes of an environment are.
 func MembersKey(environment string) string { return membersKey(environment) }
+
+// ScriptHash is what a script is called by.
+func ScriptHash(name string) string {
+	return map[string]*script{
+		"append": appendScript, "claim": claimScript, "commit": commitScript, "due": dueScript, "record": recordScript,
+		"beat": beatScript, "own": ownScript,
+	}[name].hash
+}

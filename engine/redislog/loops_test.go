@@ -2,6 +2,7 @@ package redislog_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -118,7 +119,9 @@ func newPlant(t *testing.T, options redislog.Options, environments, partitions i
 		Consumer: fmt.Sprint("plant", plants.Add(1)), Decider: engine.Pipeline(nobody, identifies), Names: p.log, Trimmer: p.log,
 		Metrics: p.metrics, Logger: slog.New(slog.NewTextHandler(p.said, nil)), Now: p.log.Now,
 	})
-	target := engine.NewTarget("ledger", p.ledger, engine.DefaultPolicy)
+	policy := engine.DefaultPolicy
+	policy.Timeout = time.Second // and so the lease of what is taken is short
+	target := engine.NewTarget("ledger", p.ledger, policy)
 	for n := range environments {
 		name := fmt.Sprint("env", n)
 		env, err := p.log.Environment(p.ctx, name, partitions, redislog.EnvOptions{})
@@ -188,7 +191,7 @@ func (p *plant) inOrder(of ...*acks) {
 	for _, a := range of {
 		for _, events := range a.stored {
 			for _, event := range events {
-				want[event.UserID] = append(want[event.UserID], event.ID)
+				want[event.UserID] = append(want[event.UserID], cmp.Or(event.DuplicateOf, event.ID))
 			}
 		}
 	}
