@@ -19,6 +19,8 @@ type appender struct {
 	queue chan *parcel
 	done  chan struct{}
 	loops sync.WaitGroup
+	// waiting is how many bytes are in the queue.
+	waiting atomic.Int64
 	// closing keeps a parcel from being queued behind the back of loops that have ended.
 	closing sync.RWMutex
 	closed  bool
@@ -27,10 +29,13 @@ type appender struct {
 const (
 	// appendQueue is how many Append calls may wait; one more is refused at once.
 	appendQueue = 1024
+	// appendBytes is how many bytes may wait, about; one call may wait however large it is.
+	appendBytes = 64 << 20
 	// appendLoops pipelines are under way at a time: while one is with Redis the next is being written.
 	appendLoops = 2
-	// appendBatch is how many events a pipeline takes.
+	// appendBatch is how many events a pipeline takes, and batchBytes from how many bytes on it takes no further call.
 	appendBatch = 512
+	batchBytes  = 8 << 20
 	// appendTimeout bounds a pipeline, whatever the contexts of its calls say.
 	appendTimeout = 3 * time.Second
 )
@@ -43,6 +48,7 @@ var (
 // parcel is one Append call on its way. Whoever swaps taken owns it: a loop that stores it, or the caller, who gives up.
 type parcel struct {
 	calls []*call
+	bytes int64
 	taken atomic.Bool
 	done  chan struct{}
 }
@@ -59,7 +65,7 @@ func startAppender(l *Log) *appender {
 // afterwards it waits for the outcome, which the time-out bounds: their bytes belong to the caller, who may use them
 // for something else as soon as this returns.
 func (a *appender) store(ctx context.Context, calls []*call) error {
-	p := &parcel{calls: calls, done: make(chan struct{})}
+	p := &parcel{calls: calls, bytes: bytesOf(calls), done: make(chan struct{})}
 	if err := a.enqueue(p); err != nil {
 		return err
 	}
@@ -81,29 +87,71 @@ func (a *appender) enqueue(p *parcel) error {
 	if a.closed {
 		return errClosed
 	}
-	select {
-	case a.queue <- p:
-		return nil
-	default:
-		a.log.options.OnError("append")
-		return errQueueFull
+	if waiting := a.waiting.Add(p.bytes); waiting <= max(appendBytes, p.bytes) {
+		select {
+		case a.queue <- p:
+			return nil
+		default:
+		}
 	}
+	a.waiting.Add(-p.bytes)
+	a.log.options.OnError("append")
+	return errQueueFull
+}
+
+// bytesOf is how large calls are, about.
+func bytesOf(calls []*call) (n int64) {
+	for _, c := range calls {
+		for _, arg := range c.args {
+			n += int64(sizeOf(arg))
+		}
+	}
+	return n
 }
 
 func (a *appender) run() {
 	for first := range a.queue {
-		a.flush(a.collect(first))
+		a.waiting.Add(-first.bytes)
+		if away := a.flush(a.collect(first)); away != nil {
+			a.refuse(away)
+		}
 	}
+}
+
+// refuse gives up what waits, for it would fare no better: who waits for many to be found too late would wait for long.
+func (a *appender) refuse(away error) {
+	for {
+		select {
+		case p, open := <-a.queue:
+			if !open {
+				return
+			}
+			a.waiting.Add(-p.bytes)
+			if p.taken.CompareAndSwap(false, true) {
+				p.fail(away)
+			}
+		default:
+			return
+		}
+	}
+}
+
+// fail ends a parcel of which nothing was sent.
+func (p *parcel) fail(err error) {
+	for _, c := range p.calls {
+		c.err = err
+	}
+	close(p.done)
 }
 
 // collect takes what waits behind the first parcel, without waiting for more.
 func (a *appender) collect(first *parcel) []*parcel {
-	batch, events := []*parcel{}, 0
+	batch, events, bytes := []*parcel{}, 0, int64(0)
 	for next := first; ; {
 		if next.taken.CompareAndSwap(false, true) {
-			batch, events = append(batch, next), events+len(next.calls)
+			batch, events, bytes = append(batch, next), events+len(next.calls), bytes+next.bytes
 		}
-		if events >= appendBatch {
+		if events >= appendBatch || bytes >= batchBytes {
 			return batch
 		}
 		select {
@@ -111,6 +159,7 @@ func (a *appender) collect(first *parcel) []*parcel {
 			if !open {
 				return batch
 			}
+			a.waiting.Add(-more.bytes)
 			next = more
 		default:
 			return batch
@@ -118,13 +167,13 @@ func (a *appender) collect(first *parcel) []*parcel {
 	}
 }
 
-// flush stores the parcels, pipeline after pipeline, and gives up at the first that finds the store unavailable.
-func (a *appender) flush(batch []*parcel) {
+// flush stores the parcels, pipeline after pipeline, and gives up at the first that finds the store unavailable, which it
+// returns.
+func (a *appender) flush(batch []*parcel) (away error) {
 	var calls []*call
 	for _, p := range batch {
 		calls = append(calls, p.calls...)
 	}
-	var away error
 	for chunk := range slices.Chunk(calls, appendBatch) {
 		if away == nil {
 			away = a.pipeline(chunk)
@@ -137,6 +186,7 @@ func (a *appender) flush(batch []*parcel) {
 	for _, p := range batch {
 		close(p.done)
 	}
+	return away
 }
 
 // pipeline stores up to appendBatch events. Each call has its own error; what is returned means that another pipeline
