@@ -91,9 +91,9 @@ var logOptions = func(c *config) redislog.Options {
 func (s *server) openLog(ctx context.Context, c *config) (log *redislog.Log, err error) {
 	options := logOptions(c)
 	options.OnError = func(op string) { s.metrics.RedisErrors.WithLabelValues(op).Inc() }
-	options.OnRewind = func(environment, was, is string) {
-		s.logger.Error("Redis has gone back to an earlier state, as after a failover that lost writes: acknowledged events may be lost, and decisions are made again",
-			"environment", environment, "newest_event_was", was, "newest_event_is", is)
+	options.OnRewind = func(environment, event string) {
+		s.logger.Error("an event that was claimed is gone: Redis is back at an earlier state, as after a failover that lost writes; acknowledged events may be lost, and decisions are made again",
+			"environment", environment, "event", event)
 	}
 	err = s.insist(ctx, func() error {
 		log, err = redislog.Open(ctx, options)

@@ -14,7 +14,7 @@ import (
 // ARGV: 1 the owner's token; 2 its lease, ms; 3 group; 4 consumer; 5 how many at most
 //
 // Returns: {1, entries, "1" when others were passed over for they are decided or gone, the id after which there is
-// nothing yet, the newest id that the group had been given before}; {-1} when another process owns the partition, or none
+// nothing yet}; {-1} when another process owns the partition, or none
 //
 // A vanished group is made again from the beginning of the log: what is decided is passed over as it comes.
 var claimScript = newScript(`
@@ -25,12 +25,6 @@ if pending.err then
   if not string.find(pending.err, 'NOGROUP', 1, true) then return pending end
   redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[3], '0', 'MKSTREAM')
   pending = {0}
-end
-local delivered = '0-0'
-for _, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local g = {}
-  for i = 1, #flat, 2 do g[flat[i]] = flat[i + 1] end
-  if g.name == ARGV[3] then delivered = g['last-delivered-id'] end
 end
 local found
 if pending[1] > 0 then
@@ -58,7 +52,7 @@ if #open == 0 then
   local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
   if newest then last = newest[1] end
 end
-return {1, open, passed, last, delivered}
+return {1, open, passed, last}
 `)
 
 // claimed is what one claim brought.
@@ -67,8 +61,6 @@ type claimed struct {
 	// passed: there may be more at once; last is the end of the log otherwise.
 	passed bool
 	last   string
-	// delivered is the newest entry that anybody had been given before.
-	delivered string
 }
 
 // claim takes what there is, without waiting. It reports false when the partition is not this process's any more.
@@ -82,32 +74,10 @@ func (in *Inbox) claim(ctx context.Context, max int) (found claimed, owned bool,
 		return found, true, err
 	}
 	reply := c.list()
-	if len(reply) != 5 {
+	if len(reply) != 4 {
 		return found, false, nil
 	}
-	found = claimed{entries(reply[1]), text(reply[2]) == "1", text(reply[3]), text(reply[4])}
-	in.follow(found)
-	return found, true, nil
-}
-
-// follow keeps in mind how far the group has come. It only goes on, unless what was written is gone: a replica that did not
-// have it has taken over, or an old snapshot was restored. Nothing needs to be done about that, the partition goes on from
-// where it is; but it is said.
-func (in *Inbox) follow(found claimed) {
-	delivered, _ := parseEntry(found.delivered)
-	if in.newest.newer(delivered) {
-		in.log.options.OnError("rewind")
-		in.log.options.OnRewind(in.environment.key, EventID(in.partition, in.newest.stream()), EventID(in.partition, delivered.stream()))
-		in.newest = delivered
-	}
-	if delivered.newer(in.newest) {
-		in.newest = delivered
-	}
-	for _, e := range found.entries {
-		if at, _ := parseEntry(e.id); at.newer(in.newest) {
-			in.newest = at
-		}
-	}
+	return claimed{entries(reply[1]), text(reply[2]) == "1", text(reply[3])}, true, nil
 }
 
 // await waits until something is appended behind an entry, for at most so long. When all connections that may be blocked

@@ -17,6 +17,7 @@ func (l *Log) failed(op string, err error) error {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		l.options.OnError(op)
 		if unavailable(err) {
+			l.troubles.Add(1)
 			l.relearn()
 		}
 	}

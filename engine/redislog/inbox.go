@@ -20,8 +20,9 @@ type Inbox struct {
 
 	// token is what the owner key holds while this process owns the partition, "" while it does not.
 	token string
-	// newest is the newest entry that is known to have been claimed, by anybody.
-	newest position
+	// claimed is the last entry that was claimed here, and looked up to which of the log's troubles it was looked for again.
+	claimed string
+	looked  int64
 	// swept is when dead consumers were last looked for.
 	swept time.Time
 }
@@ -51,6 +52,7 @@ func (in *Inbox) Claim(ctx context.Context, max int, wait time.Duration) ([]*eng
 	if err != nil {
 		return nil, err
 	}
+	in.lookBack(ctx)
 	if !owned {
 		pause(ctx, min(wait, claimPause, in.lease()/3)) // while it is another's
 		return nil, ctx.Err()
@@ -58,6 +60,9 @@ func (in *Inbox) Claim(ctx context.Context, max int, wait time.Duration) ([]*eng
 	found, err := in.find(ctx, max, wait)
 	if err != nil {
 		return nil, in.log.failed("claim", err)
+	}
+	if len(found) > 0 {
+		in.claimed = found[len(found)-1].id
 	}
 	events := make([]*engine.Event, len(found))
 	for i, e := range found {

@@ -35,6 +35,7 @@ package redislog
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -63,10 +64,9 @@ type Options struct {
 	Now func() time.Time
 	// OnError is told the operation of each error that Redis caused: append, claim, commit, due, record, read…
 	OnError func(op string)
-	// OnRewind is told when a partition has gone back to an earlier state, as after a failover that lost writes: the newest
-	// event that was claimed, and the newest that is claimed now. Those after it are decided again, or gone. It is noticed by
-	// a process that has claimed some of them, and not if it has none left to notice it by.
-	OnRewind func(environment, was, is string)
+	// OnRewind is told when a partition has gone back to an earlier state, as after a failover that lost writes: the event that
+	// was claimed here and is gone. It is told once of each time, by each process that has something to miss.
+	OnRewind func(environment, event string)
 }
 
 // Log is one Redis, embedded or not.
@@ -76,7 +76,9 @@ type Log struct {
 	clock   serverClock
 	// blocked has room for the connections that may wait for something to come.
 	blocked chan struct{}
-	stop    func() // ends the embedded server; nil when there is none
+	// troubles counts the errors that mean "not now".
+	troubles atomic.Int64
+	stop     func() // ends the embedded server; nil when there is none
 
 	mu           sync.Mutex
 	environments map[string]*Environment
@@ -140,7 +142,7 @@ func (o Options) withDefaults() Options {
 		o.OnError = func(string) {}
 	}
 	if o.OnRewind == nil {
-		o.OnRewind = func(_, _, _ string) {}
+		o.OnRewind = func(_, _ string) {}
 	}
 	return o
 }
