@@ -214,6 +214,20 @@ func TestStartWaitsForRedis(t *testing.T) {
 	<-ended
 }
 
+// The store of an environment may be away while other nodes answer.
+func TestStartWaitsForAPartOfACluster(t *testing.T) {
+	cluster := redistest.StartReplicated(t)
+	cluster.MasterOf("sy:{test}:meta").Kill()
+	i := start(t, cluster.URL(), signup)
+	i.post("api-key", fmt.Sprintf(inlineSignup, "late"), 200)
+	if record := i.settled("late"); record.Outcome != "matched" {
+		t.Errorf("after the failover: %+v", record)
+	}
+	if !strings.Contains(i.log.String(), "Redis does not answer; trying again") {
+		t.Errorf("the log does not say why it took so long:\n%s", i.log)
+	}
+}
+
 // A stranger's idle connection must not take the time that calls under way have.
 func TestAnIdleConnectionDoesNotHoldUpTheStop(t *testing.T) {
 	i := start(t, "embedded", signup)

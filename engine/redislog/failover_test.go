@@ -154,10 +154,21 @@ func TestReplicatedNeedsAReplica(t *testing.T) {
 	}
 }
 
-// One master of several has lost its replica: the others acknowledge.
-func TestAReplicaOfAClusterIsAway(t *testing.T) {
+// A master hands over in good order, and answers MOVED to those who do not know yet: nobody needs to send again. Then one
+// master of several loses its replica, and the others acknowledge.
+func TestMastersAndReplicasOfAClusterChange(t *testing.T) {
 	cluster := redistest.StartReplicated(t)
 	f := replicatedFixture(t, cluster.URL())
+	f.append(f.event("sam", "before"))
+	key := f.slice(f.partition("sam")) + "events"
+	next := cluster.ReplicaOf(cluster.MasterOf(key))
+	next.HandOver()
+	for cluster.MasterOf(key) != next {
+		time.Sleep(5 * time.Millisecond)
+	}
+	cluster.AwaitHealthy()
+	f.append(f.event("sam", "after"))
+
 	users := map[*redistest.Server]string{}
 	for n := 0; len(users) < 2; n++ {
 		user := fmt.Sprint("user", n)

@@ -141,10 +141,10 @@ func (c *Cluster) AwaitHealthy() {
 	})
 }
 
-// TakeOver has a replica become the master of its shard without asking anybody.
-func (s *Server) TakeOver() {
+// HandOver has a replica become the master of its shard in good order: it has all that the master has.
+func (s *Server) HandOver() {
 	s.t.Helper()
-	s.must("CLUSTER FAILOVER TAKEOVER")
+	s.must("CLUSTER FAILOVER")
 }
 
 func (c *Cluster) all(holds func(*Server) bool) bool {
