@@ -162,7 +162,8 @@ func (d *Directory) Known(ctx context.Context, environment string, ids []string)
 //
 // KEYS: 1 runs stream, 2 runs effect:<key>
 //
-// ARGV: 1 the result to remember; 2 how long, ms; then the values of runFields
+// ARGV: 1 the result to remember; 2 how long, ms; then the fields of the entry, see AppendRun: 3 id, 4 workflow,
+// 5 recipients, 6 actor, 7 data, 8 tenant, 9 cancellation_key, 10 rule, 11 event_id, 12 at
 //
 // Returns: the result that is remembered, that of the first call
 var runScript = newScript(`

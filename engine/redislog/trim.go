@@ -58,7 +58,9 @@ return {removed, last}
 //
 // KEYS: 1 actions, 2 state, 3 dead, 4 counts
 //
-// ARGV: 1 to 4 as of trimEventsScript; returns as it does
+// ARGV: 1 the id to look from, 2 the id to look to, 3 how many to look at, 4 how many to remove at most
+//
+// Returns: {how many were removed, where to look on or ""}
 var trimActionsScript = newScript(counting + unindexing + `
 local removed, last, most = 0, '', tonumber(ARGV[4])
 local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2], 'COUNT', ARGV[3])

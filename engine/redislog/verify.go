@@ -40,8 +40,8 @@ var findingTexts = map[string]string{
 	"listing_incomplete": "more was found than is listed",
 }
 
-// Each script of a verification looks at one page of something and returns {where to go on or "", code, id, code, id…}. What
-// it compares is of one moment, so that it can run beside live traffic.
+// Each script of a verification looks at one page of something, and returns where to go on and what it found. What it
+// compares is of one moment, so that it can run beside live traffic.
 const (
 	// verifyPage is about how many entries a script looks at, in a few milliseconds of the server.
 	verifyPage = 500
@@ -54,6 +54,8 @@ const (
 // KEYS: 1 events, 2 decided
 //
 // ARGV: 1 group; 2 the id to look from; 3 how many to look at
+//
+// Returns: {where to go on or "", code, id, code, id…}
 var verifyEventsScript = newScript(`
 local found, last = {''}, '0-0'
 local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
@@ -83,6 +85,8 @@ return found
 // KEYS: 1 events, 2 decided
 //
 // ARGV: 1 the cursor; 2 about how many to look at
+//
+// Returns: {where to go on or "", code, id, code, id…}
 var verifyDecisionsScript = newScript(`
 local page, found = redis.call('HSCAN', KEYS[2], ARGV[1], 'COUNT', ARGV[2]), {''}
 for i = 1, #page[2], 2 do
@@ -100,6 +104,8 @@ return found
 // KEYS: 1 actions, 2 state, 3 due, 4 dead
 //
 // ARGV: 1 the cursor; 2 about how many to look at; 3 the prefix of the lane keys, which are of the same hash tag
+//
+// Returns: {where to go on or "", code, id, code, id…}
 var verifyStatesScript = newScript(unindexing + counting + `
 local page, found = redis.call('HSCAN', KEYS[2], ARGV[1], 'COUNT', ARGV[2]), {''}
 local function find(code, id)
@@ -132,6 +138,8 @@ return found
 // KEYS: 1 actions, 2 state
 //
 // ARGV: 1 the id to look from; 2 how many to look at
+//
+// Returns: {where to go on or "", code, id, code, id…}
 var verifyActionsScript = newScript(`
 local page, found = redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2]), {''}
 for _, entry in ipairs(page) do
@@ -149,6 +157,8 @@ return found
 // KEYS: 1 state, 2 due
 //
 // ARGV: 1 the cursor; 2 about how many to look at; 3 the prefix of the lane keys, which are of the same hash tag
+//
+// Returns: {where to go on or "", code, id, code, id…}
 var verifyLanesScript = newScript(counting + `
 local page, found = redis.call('ZSCAN', KEYS[2], ARGV[1], 'COUNT', ARGV[2]), {''}
 for i = 1, #page[2], 2 do
@@ -174,6 +184,8 @@ return found
 // KEYS: 1 state, 2 dead
 //
 // ARGV: 1 the cursor; 2 about how many to look at
+//
+// Returns: {where to go on or "", code, id, code, id…}
 var verifyDeadScript = newScript(`
 local page, found = redis.call('ZSCAN', KEYS[2], ARGV[1], 'COUNT', ARGV[2]), {''}
 for i = 1, #page[2], 2 do
