@@ -62,6 +62,9 @@ var scriptsAlone = map[string]alone{
 	"appendScript": appendAlone,
 	"claimScript":  claimAlone,
 	"commitScript": commitAlone,
+	"dueScript":    dueAlone,
+	"recordScript": recordAlone,
+	"retryScript":  retryAlone,
 	"sweepScript":  sweepAlone,
 }
 
