@@ -110,6 +110,7 @@ local state = redis.call('HGET', KEYS[1], ARGV[1])
 if not state then return 0 end
 local count, status = string.match(state, '^(%d+) (%a+) ')
 if count ~= ARGV[3] or (status ~= 'waiting' and status ~= 'retrying') then return 0 end
+redis.call('ZREM', KEYS[3], '') -- no lane has this name; see owner.go on full servers
 local head = redis.call('LINDEX', KEYS[2], 0) == ARGV[1]
 local new, how, due, behind = ARGV[4], ARGV[5], ARGV[6], 0
 if ARGV[8] and redis.call('LLEN', KEYS[2]) - 1 > tonumber(ARGV[8]) then
@@ -120,7 +121,6 @@ if how ~= 'retry' then redis.call('LREM', KEYS[2], 1, ARGV[1]) end
 if redis.call('EXISTS', KEYS[2]) == 0 then
   redis.call('ZREM', KEYS[3], ARGV[2])
 elseif head then
-  redis.call('ZREM', KEYS[3], ARGV[2]) -- see owner.go on full servers
   redis.call('ZADD', KEYS[3], due, ARGV[2])
 end
 redis.call('HSET', KEYS[1], ARGV[1], new)

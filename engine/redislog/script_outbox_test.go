@@ -133,6 +133,13 @@ var recordAlone = alone{
 				"- counts open = 3", "+ counts open = 2", "+ counts succeeded = 1"},
 		},
 		{
+			name:    "so does a retry of one that is not the head",
+			given:   laned,
+			args:    "1-2 x 0 '1 retrying {}' retry 50 ~1-2",
+			reply:   "1",
+			changes: []string{"- state 1-2 = 0 waiting {}", "+ state 1-2 = 1 retrying {}"},
+		},
+		{
 			name:    "with no more behind it than may wait it does not give way",
 			given:   laned,
 			args:    "1-1 x 1 '2 retrying {}' retry 50 ~1-1 2 20 '2 dead {gave way to ' '}'",
