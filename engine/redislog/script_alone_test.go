@@ -21,7 +21,7 @@ import (
 //
 // Keys, arguments and commands are words, in ' where they have spaces or are empty. In them @x is the key x of the
 // partition, ~1-1 the padded id of the entry 1-1, and NEW1 the first id that the server made in this partition; likewise in
-// what is expected.
+// what is expected, where TIME is the server's clock.
 
 // alone is how one script is tested.
 type alone struct {
@@ -58,14 +58,50 @@ type aloneCase struct {
 }
 
 // scriptsAlone names each script of the package.
-var scriptsAlone = map[string]alone{
-	"appendScript": appendAlone,
-	"claimScript":  claimAlone,
-	"commitScript": commitAlone,
-	"dueScript":    dueAlone,
-	"recordScript": recordAlone,
-	"retryScript":  retryAlone,
-	"sweepScript":  sweepAlone,
+var scriptsAlone = map[string][]alone{
+	"appendScript":          {appendAlone},
+	"beatScript":            {beatAlone},
+	"changeScript":          {changeAlone},
+	"claimScript":           {claimAlone},
+	"commitScript":          {commitAlone},
+	"countScript":           {countAlone},
+	"dueScript":             {dueAlone},
+	"forgetScript":          {forgetAlone},
+	"forgetSampleScript":    {forgetSampleAlone},
+	"ledgerScript":          {ledgerAlone},
+	"ownScript":             {ownAlone, giveUpAlone},
+	"recordScript":          {recordAlone},
+	"retryScript":           {retryAlone},
+	"runScript":             {runsAlone},
+	"sweepScript":           {sweepAlone},
+	"trimActionsScript":     {trimActionsAlone},
+	"trimEventsScript":      {trimEventsAlone},
+	"verifyActionsScript":   {verifyActionsAlone},
+	"verifyDeadScript":      {verifyDeadAlone},
+	"verifyDecisionsScript": {verifyDecisionsAlone},
+	"verifyEventsScript":    {verifyEventsAlone},
+	"verifyLanesScript":     {verifyLanesAlone},
+	"verifyStatesScript":    {verifyStatesAlone},
+}
+
+func TestEveryScriptIsTestedAlone(t *testing.T) {
+	var names []string
+	for _, s := range documentedScripts(t) {
+		names = append(names, s.name)
+	}
+	slices.Sort(names)
+	if tested := slices.Sorted(maps.Keys(scriptsAlone)); !slices.Equal(tested, names) {
+		t.Errorf("tested alone are %v\nof %v", tested, names)
+	}
+	for name, suites := range scriptsAlone {
+		for _, a := range suites {
+			for _, nothing := range a.nothing {
+				if !slices.ContainsFunc(a.cases, func(c aloneCase) bool { return c.reply == nothing }) {
+					t.Errorf("%s: no case has the reply %s", name, nothing)
+				}
+			}
+		}
+	}
 }
 
 func TestScriptsAlone(t *testing.T) {
@@ -81,28 +117,32 @@ func runAlone(t *testing.T, url string, full bool) {
 	}
 	defer l.Close()
 	for _, name := range slices.Sorted(maps.Keys(scriptsAlone)) {
-		var r *rawSlice
-		a := scriptsAlone[name]
-		for _, c := range a.cases {
-			t.Run(name+"/"+c.name, func(t *testing.T) {
-				if c.real && url == embeddedURL {
-					t.Skip("only a real server comes to this")
-				}
-				if !c.then {
-					r = newRawSlice(l.client, url != embeddedURL)
-				}
-				r.consumers = a.consumers
-				r.t = t
-				for _, command := range c.given {
-					r.do(command)
-				}
-				if full {
-					r.checkFull(a, c)
-				} else {
-					r.check(a, c)
-				}
-			})
+		for _, a := range scriptsAlone[name] {
+			t.Run(name, func(t *testing.T) { a.run(t, l, full) })
 		}
+	}
+}
+
+func (a alone) run(t *testing.T, l *Log, full bool) {
+	var r *rawSlice
+	for _, c := range a.cases {
+		t.Run(c.name, func(t *testing.T) {
+			if c.real && l.Embedded() {
+				t.Skip("only a real server comes to this")
+			}
+			if !c.then {
+				r = newRawSlice(l.client, !l.Embedded())
+			}
+			r.t, r.consumers = t, a.consumers
+			for _, command := range c.given {
+				r.do(command)
+			}
+			if full {
+				r.checkFull(a, c)
+			} else {
+				r.check(a, c)
+			}
+		})
 	}
 }
 
@@ -195,6 +235,7 @@ var (
 	freshID   = regexp.MustCompile(`NEW(\d)`)
 	shortPad  = regexp.MustCompile(`~(\d+)-(\d+)`)
 	paddedID  = regexp.MustCompile(`\b0*(\d+)-(\d{6})\b`)
+	times     = regexp.MustCompile(`\b1\d{12}(\d{3})?\b`)
 	generated = regexp.MustCompile(`\b1\d{12}-\d+\b`)
 )
 
@@ -226,12 +267,13 @@ func (r *rawSlice) named(text string) string {
 		_, _ = fmt.Sscanf(id, "%d-%d", &ms, &seq)
 		return fmt.Sprintf("~%d-%d", ms, seq)
 	})
-	return generated.ReplaceAllStringFunc(text, func(id string) string {
+	text = generated.ReplaceAllStringFunc(text, func(id string) string {
 		if i := slices.Index(r.fresh, id); i >= 0 {
 			return fmt.Sprintf("NEW%d", i+1)
 		}
 		return id
 	})
+	return times.ReplaceAllString(text, "TIME")
 }
 
 // shown writes a reply: lists in [], "" as ”.
