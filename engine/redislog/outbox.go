@@ -26,7 +26,8 @@ var _ engine.Outbox = (*Outbox)(nil)
 // ARGV: 1 now, ms; 2 the end of the lease, ms; 3 how many lanes at most; 4 the prefix of the lane keys, which are of the
 // same hash tag
 //
-// Returns: {when the next lane is due or "", {entry, state} of each action…}
+// Returns: {when the next lane is due, ms, as the server writes a score: 1764000000000 or 1.764e+12, or ""; {entry, state} of
+// each action…}
 //
 // A lane without actions leaves the schedule, and an action without an entry, because it was deleted, leaves its lane.
 var dueScript = newScript(`

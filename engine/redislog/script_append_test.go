@@ -71,8 +71,9 @@ var appendAlone = alone{
 			changes: []string{"+ " + eventLine("NEW1", "", "m", ""), "+ counts accepted = 1", "- message:m ids = ~1-1 ", "+ message:m ids = ~1-1 ~NEW1 ", "+ message:m expires 60 s"},
 		},
 		{
-			name:    "without a message id or a user there are no indexes",
-			args:    "1000 500 '' '' '' '' '' " + eventWords("", ""),
+			name:    "without a message key or a user key none is looked at",
+			given:   []string{"HSET @message:m s/track/ 1000:1-1 ids '~1-1 '", "ZADD @user:sam 0 ~1-1"},
+			args:    "1000 500 s/track/ '' '' '' '' " + eventWords("", ""),
 			reply:   "[NEW1 '']",
 			changes: []string{"+ " + eventLine("NEW1", "", "", ""), "+ counts accepted = 1"},
 		},

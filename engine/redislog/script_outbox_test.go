@@ -27,7 +27,14 @@ var dueAlone = alone{
 			reply: "[10]",
 		},
 		{
-			name: "the head of a lane is taken and the lane hidden for the lease", then: true,
+			name: "which is in milliseconds of today", real: true, // the embedded server says 1.764e+12
+			given: []string{"RPUSH @lane:x 1-1", "ZADD @due 1764000000000 x"},
+			args:  "1763999999999 1764000060000 5 @lane:",
+			reply: "[TIME]",
+		},
+		{
+			name:    "the head of a lane is taken and the lane hidden for the lease",
+			given:   laned,
 			args:    "10 99 5 @lane:",
 			reply:   "[99 [[1-1 [lane x]] 1 retrying {}]]",
 			changes: []string{"- due x at 10", "+ due x at 99"},

@@ -1,14 +1,14 @@
 package redislog
 
 // known is a partition with the events 1-1 and 1-2 of sam, of which 1-2 is being decided, and 1-3 of ann, which has the
-// same message id as 1-1. Of the actions of 1-1, 2-1 waits in sam's lane, 2-2 in a lane of its own before one of ann,
+// same message id as 1-1. Of the actions of 1-1, 2-0 was trimmed, 2-1 waits in sam's lane, 2-2 in a lane of its own before one of ann,
 // 2-3 in one where it is alone, and 2-4 is dead. 2-5 waits in sam's lane, its event was trimmed.
 var known = []string{
 	"XADD @events 1-1 user sam msg m", "XADD @events 1-2 user sam msg ''", "XADD @events 1-3 user ann msg m",
 	"XGROUP CREATE @events router 1-1", "XREADGROUP GROUP router me COUNT 1 STREAMS @events >",
 	"ZADD @user:sam 0 ~1-1 0 ~1-2", "ZADD @user:ann 0 ~1-3",
 	"HSET @message:m ids '~1-1 ~1-3 ' s/track/u:sam 5:1-1 s/track/u:ann 5:1-3",
-	"HSET @decided 1-1 'matched 2-1,2-2,2-3,2-4 {}'",
+	"HSET @decided 1-1 'matched 2-0,2-1,2-2,2-3,2-4 {}'",
 	"XADD @actions 2-1 lane u:sam", "XADD @actions 2-2 lane r:x", "XADD @actions 2-3 lane r:y", "XADD @actions 2-4 lane u:sam",
 	"XADD @actions 2-5 lane u:sam", "XADD @actions 2-6 lane r:x",
 	"HSET @state 2-1 '1 retrying {}' 2-2 '0 waiting {}' 2-3 '0 waiting {}' 2-4 '3 dead {}' 2-5 '0 waiting {}' 2-6 '0 waiting {}'",
@@ -30,7 +30,7 @@ var forgetAlone = alone{
 			given: known,
 			args:  "router u:sam 1 @message: @lane: @user:",
 			reply: "[1 1]",
-			changes: []string{"- events [1-1 [user sam msg m]]", "- decided 1-1 = matched 2-1,2-2,2-3,2-4 {}", "- user:sam ~1-1 at 0",
+			changes: []string{"- events [1-1 [user sam msg m]]", "- decided 1-1 = matched 2-0,2-1,2-2,2-3,2-4 {}", "- user:sam ~1-1 at 0",
 				"- message:m ids = ~1-1 ~1-3 ", "+ message:m ids = ~1-3 ", "- message:m s/track/u:sam = 5:1-1",
 				"- actions [2-1 [lane u:sam]]", "- actions [2-2 [lane r:x]]", "- actions [2-3 [lane r:y]]", "- actions [2-4 [lane u:sam]]",
 				"- state 2-1 = 1 retrying {}", "- state 2-2 = 0 waiting {}", "- state 2-3 = 0 waiting {}", "- state 2-4 = 3 dead {}",
@@ -45,6 +45,13 @@ var forgetAlone = alone{
 			changes: []string{"- events [1-2 [user sam msg '']]", "- events pending 1-2 of me", "- user:sam ~1-2 at 0",
 				"- actions [2-5 [lane u:sam]]", "- state 2-5 = 0 waiting {}", "- lane:u:sam 2-5", "- due u:sam at 7",
 				"- counts open = 2", "+ counts open = 1", "+ counts removed:pending = 1", "- counts dropped:waiting = 2", "+ counts dropped:waiting = 3"},
+		},
+		{
+			name:    "the first event of a millisecond, of a user without a lane",
+			given:   []string{"XADD @events 5-0 user sam msg m", "ZADD @user:sam 0 ~5-0", "HSET @message:m ids '~5-0 '"},
+			args:    "router u:sam 100 @message: @lane: @user:",
+			reply:   "[0 1]",
+			changes: []string{"- events [5-0 [user sam msg m]]", "- user:sam ~5-0 at 0", "- message:m ids = ~5-0 ", "+ counts removed:pending = 1"},
 		},
 		{
 			name:    "an event that was trimmed is only taken out of the index",

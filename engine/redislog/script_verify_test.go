@@ -137,7 +137,7 @@ var verifyDeadAlone = alone{
 	script: verifyDeadScript, keys: "@state @dead", full: goesOn,
 	cases: []aloneCase{{
 		name:  "listed and not dead",
-		given: []string{"HSET @state 1-1 '3 dead {}' 1-2 '1 succeeded {}'", "ZADD @dead 0 ~1-1 0 ~1-2"},
+		given: []string{"HSET @state 1-0 '3 dead {}' 1-1 '3 dead {}' 1-2 '1 succeeded {}'", "ZADD @dead 0 ~1-0 0 ~1-1 0 ~1-2"},
 		args:  "0 10",
 		reply: "['' dead_mislisted 1-2]",
 	}},
