@@ -64,7 +64,7 @@ var forgetAlone = alone{
 }
 
 var forgetSampleAlone = alone{
-	script: forgetSampleScript, keys: "@names", full: refuses, nothing: []string{"0"},
+	script: forgetSampleScript, keys: "@names", full: goesOn, nothing: []string{"0"},
 	cases: []aloneCase{
 		{
 			name:  "the value is another by now",

@@ -199,6 +199,7 @@ var dropScript = newScript(`return redis.call('DEL', KEYS[1])`)
 // Returns: 1, or 0 when the value is another by now
 var forgetSampleScript = newScript(`
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HDEL', KEYS[1], ARGV[1]) -- a write that can not grow; see owner.go on full servers
 redis.call('HSET', KEYS[1], ARGV[1], string.match(ARGV[2], '^%d+ %d+ %d+ '))
 return 1
 `)
