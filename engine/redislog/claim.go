@@ -14,7 +14,7 @@ import (
 // ARGV: 1 the owner's token; 2 its lease, ms; 3 group; 4 consumer; 5 how many at most
 //
 // Returns: {1, entries, "1" when others were passed over for they are decided or gone, the id after which there is
-// nothing yet}; {-1} when another process owns the partition, or none
+// nothing yet}; {-1}, and nothing was changed, when another process owns the partition, or none
 //
 // A vanished group is made again from the beginning of the log: what is decided is passed over as it comes.
 var claimScript = newScript(`

@@ -123,7 +123,7 @@ func chosen(members []string, environment string, partition int) string {
 //
 // ARGV: 1 consumer, 2 the lease, ms; "0" to give the partition up
 //
-// Returns: the token when the partition is the consumer's now, else ""
+// Returns: the token when the partition is the consumer's now, else ""; nothing was changed when it is another's
 //
 // A token is "<consumer> <server's clock, us>". That of a consumer which has the partition already, and lost the answer, is
 // told again. A lease that lasts longer than any, because the clock was set back, is cut down: its owner may be dead.

@@ -196,7 +196,7 @@ var dropScript = newScript(`return redis.call('DEL', KEYS[1])`)
 //
 // ARGV: 1 the name's field, 2 its value as it was read
 //
-// Returns: 1, or 0 when the value is another by now
+// Returns: 1, or 0 when the value is another by now; nothing was changed then
 var forgetSampleScript = newScript(`
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1]) -- a write that can not grow; see owner.go on full servers
