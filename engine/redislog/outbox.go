@@ -112,10 +112,11 @@ if not state then return 0 end
 local count, status = string.match(state, '^(%d+) (%a+) ')
 if count ~= ARGV[3] or (status ~= 'waiting' and status ~= 'retrying') then return 0 end
 redis.call('ZREM', KEYS[3], '') -- no lane has this name; see owner.go on full servers
-local head = redis.call('LINDEX', KEYS[2], 0) == ARGV[1]
+local place = redis.call('LPOS', KEYS[2], ARGV[1])
+local head, after = place == 0, place and redis.call('LLEN', KEYS[2]) - 1 - place or 0
 local new, how, due, behind = ARGV[4], ARGV[5], ARGV[6], 0
-if ARGV[8] and redis.call('LLEN', KEYS[2]) - 1 > tonumber(ARGV[8]) then
-  how, due, behind = 'dead', ARGV[9], redis.call('LLEN', KEYS[2]) - 1
+if ARGV[8] and after > tonumber(ARGV[8]) then
+  how, due, behind = 'dead', ARGV[9], after
   new = ARGV[10] .. behind .. (behind == 1 and ' action' or ' actions') .. ARGV[11]
 end
 if how ~= 'retry' then redis.call('LREM', KEYS[2], 1, ARGV[1]) end

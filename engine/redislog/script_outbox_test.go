@@ -162,6 +162,28 @@ var recordAlone = alone{
 				"- lane:x 1-1 1-2 1-3", "+ lane:x 1-2 1-3", "- counts open = 3", "+ counts open = 2", "+ counts dead = 1", "+ dead ~1-1 at 0"},
 		},
 		{
+			name:    "those before it are not behind it",
+			given:   laned,
+			args:    "1-2 x 0 '1 retrying {}' retry 50 ~1-2 1 20 '1 dead {gave way to ' '}'",
+			reply:   "1",
+			changes: []string{"- state 1-2 = 0 waiting {}", "+ state 1-2 = 1 retrying {}"},
+		},
+		{
+			name:  "it gives way to those behind it only",
+			given: laned,
+			args:  "1-2 x 0 '1 retrying {}' retry 50 ~1-2 0 20 '1 dead {gave way to ' '}'",
+			reply: "2",
+			changes: []string{"- state 1-2 = 0 waiting {}", "+ state 1-2 = 1 dead {gave way to 1 action}", "- lane:x 1-1 1-2 1-3", "+ lane:x 1-1 1-3",
+				"- counts open = 3", "+ counts open = 2", "+ counts dead = 1", "+ dead ~1-2 at 0"},
+		},
+		{
+			name:    "one that is in no lane has nothing behind it",
+			given:   also(laned, "LREM @lane:x 1 1-2"),
+			args:    "1-2 x 0 '1 retrying {}' retry 50 ~1-2 0 20 '1 dead {gave way to ' '}'",
+			reply:   "1",
+			changes: []string{"- state 1-2 = 0 waiting {}", "+ state 1-2 = 1 retrying {}"},
+		},
+		{
 			name:  "of a single one too",
 			given: also(laned, "LREM @lane:x 1 1-3"),
 			args:  "1-1 x 1 '2 retrying {}' retry 50 ~1-1 0 20 '2 dead {gave way to ' '}'",
