@@ -67,7 +67,6 @@ var reasons = map[string]string{
 	"hincrby":          "the counts of conservation: accepted with each event, the others once a batch",
 	"get":              "the fencing token of the partition, with each claim and commit; the state of a reverse-ETL row",
 	"xpending":         "whether something was claimed and not committed, before anything new is claimed",
-	"xinfo":            "how far the group had come, to notice a failover that lost writes",
 	"xreadgroup":       "a batch of events",
 	"xread":            "waiting for the next event",
 	"hexists":          "that an event is decided once, at its claim and at its commit",

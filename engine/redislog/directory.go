@@ -39,7 +39,8 @@ func (l *Log) Directory() *Directory { return &Directory{l} }
 // ARGV: 1 the version that was read, "" for no profile; 2 the new version; 3 traits; 4 now, ms; 5 how long the effect is
 // remembered, ms
 //
-// Returns: 1 when written, 0 when the effect was applied before, -1 when the version is another; nothing
+// Returns: 1 when written; 0 when the effect was applied before, and is only remembered for longer; -1 when the version is
+// another: nothing was changed then; nothing
 // was changed then
 var changeScript = newScript(`
 if redis.call('EXISTS', KEYS[2]) == 1 then

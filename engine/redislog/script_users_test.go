@@ -22,13 +22,13 @@ var forgetAlone = alone{
 		{
 			name:  "nothing is known of the user",
 			given: known[2:4],
-			args:  "router u:sam 1 @message: @lane: @user:",
+			args:  "router u:sam 1 @message: @lane: @user: 100 60000",
 			reply: "[0 0]",
 		},
 		{
 			name:  "an event goes with its decision, its actions in all lanes and its places in the indexes",
 			given: known,
-			args:  "router u:sam 1 @message: @lane: @user:",
+			args:  "router u:sam 1 @message: @lane: @user: 100 60000",
 			reply: "[1 1]",
 			changes: []string{"- events [1-1 [user sam msg m]]", "- decided 1-1 = matched 2-0,2-1,2-2,2-3,2-4 {}", "- user:sam ~1-1 at 0",
 				"- message:m ids = ~1-1 ~1-3 ", "+ message:m ids = ~1-3 ", "- message:m s/track/u:sam = 5:1-1",
@@ -40,7 +40,7 @@ var forgetAlone = alone{
 		},
 		{
 			name: "the last one is acknowledged, and the user's lane goes", then: true,
-			args:  "router u:sam 1 @message: @lane: @user:",
+			args:  "router u:sam 1 @message: @lane: @user: 100 60000",
 			reply: "[0 1]",
 			changes: []string{"- events [1-2 [user sam msg '']]", "- events pending 1-2 of me", "- user:sam ~1-2 at 0",
 				"- actions [2-5 [lane u:sam]]", "- state 2-5 = 0 waiting {}", "- lane:u:sam 2-5", "- due u:sam at 7",
@@ -49,14 +49,14 @@ var forgetAlone = alone{
 		{
 			name:    "the first event of a millisecond, of a user without a lane",
 			given:   []string{"XADD @events 5-0 user sam msg m", "ZADD @user:sam 0 ~5-0", "HSET @message:m ids '~5-0 '"},
-			args:    "router u:sam 100 @message: @lane: @user:",
+			args:    "router u:sam 100 @message: @lane: @user: 100 60000",
 			reply:   "[0 1]",
 			changes: []string{"- events [5-0 [user sam msg m]]", "- user:sam ~5-0 at 0", "- message:m ids = ~5-0 ", "+ counts removed:pending = 1"},
 		},
 		{
 			name:    "an event that was trimmed is only taken out of the index",
 			given:   []string{"ZADD @user:sam 0 ~1-1"},
-			args:    "router u:sam 100 @message: @lane: @user:",
+			args:    "router u:sam 100 @message: @lane: @user: 100 60000",
 			reply:   "[0 0]",
 			changes: []string{"- user:sam ~1-1 at 0"},
 		},
@@ -113,6 +113,22 @@ var countAlone = alone{
 			args:    "2 other h 2 40 40 {3} i 3 39 41 {4} f 1 1 1 ''",
 			reply:   "1",
 			changes: []string{"+ names other = 5 39 41 {3}", "- names f = 6 5 30 {2}", "+ names f = 7 1 30 {2}"},
+		},
+	},
+}
+
+var dropAlone = alone{
+	script: dropScript, keys: "@profile", full: goesOn,
+	cases: []aloneCase{
+		{
+			name:    "there is one",
+			given:   []string{"HSET @profile version 3"},
+			reply:   "1",
+			changes: []string{"- profile version = 3"},
+		},
+		{
+			name:  "there is none",
+			reply: "0",
 		},
 	},
 }

@@ -187,6 +187,8 @@ func (l *Log) DeleteUser(ctx context.Context, environment, id string) error {
 //
 // KEYS: 1 the key
 //
+// ARGV: none
+//
 // Returns: 1, or 0 when there was none
 var dropScript = newScript(`return redis.call('DEL', KEYS[1])`)
 
