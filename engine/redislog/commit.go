@@ -176,6 +176,8 @@ func sizeOf(arg any) int {
 		return len(v)
 	case []byte:
 		return len(v)
+	case packing:
+		return len(v) // it is held as it is until it is written
 	}
 	return 1
 }
