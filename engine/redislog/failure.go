@@ -51,9 +51,9 @@ func unavailable(err error) bool {
 	}
 	text := reply.Error()
 	for _, prefix := range notNow {
-		if strings.HasPrefix(text, prefix) {
+		if strings.HasPrefix(text, prefix) || strings.Contains(text, ": -"+prefix) { // so from inside a script of an older server
 			return true
 		}
 	}
-	return strings.Contains(text, "OOM command not allowed") // as older servers report it from inside a script
+	return strings.Contains(text, "OOM command not allowed") // as still older ones report it
 }
