@@ -48,8 +48,25 @@ type weather struct {
 	over []time.Time
 	// deaths are when masters of a cluster were killed or stopped.
 	deaths []time.Time
+	// stops are the spans for which processes were stopped.
+	stops []span
 	// restored is when the last of them came back.
 	restored time.Time
+}
+
+// span is from a moment to another.
+type span struct{ from, to time.Time }
+
+// within is how much of the span lies in another.
+func (s span) within(other span) time.Duration {
+	from, to := s.from, s.to
+	if from.Before(other.from) {
+		from = other.from
+	}
+	if to.After(other.to) {
+		to = other.to
+	}
+	return max(to.Sub(from), 0)
 }
 
 func (w weather) String() string {
@@ -123,6 +140,7 @@ func (s *storm) stop(process, other *stormProcess, random *rand.Rand) {
 	if random.IntN(6) == 0 {
 		length += 5 * time.Second
 	}
+	began := time.Now()
 	process.signal(syscall.SIGSTOP)
 	if random.IntN(3) == 0 {
 		time.Sleep(length / 3)
@@ -133,4 +151,5 @@ func (s *storm) stop(process, other *stormProcess, random *rand.Rand) {
 	}
 	time.Sleep(length)
 	process.signal(syscall.SIGCONT)
+	s.weather.stops = append(s.weather.stops, span{began, time.Now()})
 }

@@ -1,6 +1,7 @@
 // Package redislog is everything of Switchyard that speaks Redis: the event log, the lanes of actions, the action log,
 // the names seen and the built-in directory. Every key is a function in keys.go; every script says what it takes and
-// returns. It runs on one server, Sentinel or Cluster, and on an embedded server when there is none.
+// returns. It runs on one server, Sentinel or Cluster, and on an embedded server when there is none. What a failover may
+// take back, and what not, is told in replicated.go.
 //
 // # Layout
 //
