@@ -25,7 +25,7 @@ type contract struct {
 }
 
 // suite is filled by the files beside this one, by concern.
-var suite = []([]contract){appendContract, inboxContract, outboxContract, lanesContract, retryContract, queryContract, userContract, namesContract, quarantineContract, directoryContract, trimContract, verifyContract, packContract}
+var suite = []([]contract){appendContract, inboxContract, outboxContract, lanesContract, retryContract, queryContract, userContract, namesContract, quarantineContract, directoryContract, trimContract, verifyContract, packContract, jumpContract}
 
 func TestContract(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) { runSuite(t, "embedded") })
