@@ -9,8 +9,51 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"switchyard/engine"
 )
+
+// appenders are those of an environment: of a cluster one for each master, so that one that does badly holds up only what is
+// for it.
+type appenders struct {
+	log *Log
+
+	mu     sync.Mutex
+	of     map[string]*appender // by the address of the master; "" where there is one
+	closed bool
+}
+
+// at is the appender for a key.
+func (a *appenders) at(ctx context.Context, key string) (*appender, error) {
+	address := ""
+	if cluster, ok := a.log.client.(*redis.ClusterClient); ok {
+		master, err := cluster.MasterForKey(ctx, key)
+		if err != nil {
+			return nil, a.log.failed("append", err)
+		}
+		address = master.Options().Addr
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return nil, errClosed
+	}
+	if a.of[address] == nil {
+		a.of[address] = startAppender(a.log)
+	}
+	return a.of[address], nil
+}
+
+// stop refuses further parcels and ends when those that wait are stored.
+func (a *appenders) stop() {
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	for _, one := range a.of {
+		one.stop()
+	}
+}
 
 // appender folds the Append calls of many requests into shared pipelines: what arrives while one pipeline is under way
 // goes with the next. Under load a request so costs a share of a round trip, and alone it waits for nobody.
@@ -27,13 +70,13 @@ type appender struct {
 }
 
 const (
-	// appendQueue is how many Append calls may wait; one more is refused at once.
+	// appendQueue is how many parcels may wait; one more is refused at once.
 	appendQueue = 1024
 	// appendBytes is how many bytes may wait, about; one call may wait however large it is.
 	appendBytes = 64 << 20
 	// appendLoops pipelines are under way at a time: while one is with Redis the next is being written.
 	appendLoops = 2
-	// appendBatch is how many events a pipeline takes, and batchBytes from how many bytes on it takes no further call.
+	// appendBatch is how many calls a pipeline takes, and batchBytes from how many bytes on it takes no further call.
 	appendBatch = 512
 	batchBytes  = 8 << 20
 	// appendTimeout bounds a pipeline, whatever the contexts of its calls say.
@@ -45,7 +88,7 @@ var (
 	errClosed    = fmt.Errorf("the log is closed: %w", engine.ErrUnavailable)
 )
 
-// parcel is one Append call on its way. Whoever swaps taken owns it: a loop that stores it, or the caller, who gives up.
+// parcel is what one Append call has for one appender. Whoever swaps taken owns it: a loop that stores it, or the caller, who gives up.
 type parcel struct {
 	calls []*call
 	bytes int64
@@ -61,14 +104,15 @@ func startAppender(l *Log) *appender {
 	return a
 }
 
-// store runs the calls with whatever else is waiting. When the context ends before a loop took them, nothing was sent;
-// afterwards it waits for the outcome, which the time-out bounds: their bytes belong to the caller, who may use them
-// for something else as soon as this returns.
-func (a *appender) store(ctx context.Context, calls []*call) error {
+// begin queues calls, to be run with whatever else is waiting.
+func (a *appender) begin(calls []*call) (*parcel, error) {
 	p := &parcel{calls: calls, bytes: bytesOf(calls), done: make(chan struct{})}
-	if err := a.enqueue(p); err != nil {
-		return err
-	}
+	return p, a.enqueue(p)
+}
+
+// wait waits for the outcome. When the context ends before a loop took the parcel, nothing was sent; afterwards the
+// time-out bounds it: the bytes belong to the caller, who may use them for something else as soon as this returns.
+func (p *parcel) wait(ctx context.Context) error {
 	select {
 	case <-p.done:
 		return nil
@@ -138,20 +182,18 @@ func (a *appender) refuse(away error) {
 
 // fail ends a parcel of which nothing was sent.
 func (p *parcel) fail(err error) {
-	for _, c := range p.calls {
-		c.err = err
-	}
+	p.abandon(err)
 	close(p.done)
 }
 
 // collect takes what waits behind the first parcel, without waiting for more.
 func (a *appender) collect(first *parcel) []*parcel {
-	batch, events, bytes := []*parcel{}, 0, int64(0)
+	batch, queued, bytes := []*parcel{}, 0, int64(0)
 	for next := first; ; {
 		if next.taken.CompareAndSwap(false, true) {
-			batch, events, bytes = append(batch, next), events+len(next.calls), bytes+next.bytes
+			batch, queued, bytes = append(batch, next), queued+len(next.calls), bytes+next.bytes
 		}
-		if events >= appendBatch || bytes >= batchBytes {
+		if queued >= appendBatch || bytes >= batchBytes {
 			return batch
 		}
 		select {
@@ -189,7 +231,7 @@ func (a *appender) flush(batch []*parcel) (away error) {
 	return away
 }
 
-// pipeline stores up to appendBatch events. Each call has its own error; what is returned means that another pipeline
+// pipeline makes up to appendBatch calls. Each call has its own error; what is returned means that another pipeline
 // would fare no better.
 func (a *appender) pipeline(calls []*call) error {
 	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
@@ -200,7 +242,6 @@ func (a *appender) pipeline(calls []*call) error {
 	return nil
 }
 
-// stop refuses further parcels and ends when those that wait are stored.
 func (a *appender) stop() {
 	a.closing.Lock()
 	if !a.closed {
@@ -211,39 +252,51 @@ func (a *appender) stop() {
 	a.loops.Wait()
 }
 
-// Append implements engine.Appender. Events of one call that share a partition are stored in their order. It returns
-// within about three seconds when Redis is away, however many events there are; a context that ends sooner is heeded
-// until the events are on their way. With Options.Replicated an event that no replica has is an engine.ErrUnavailable; it
-// may be stored all the same, and the repeat is then recognised.
+// Append implements engine.Appender. Events of one call that share a partition are stored in their order, and all or none
+// of them, unless they are hundreds. It returns within about three seconds when Redis is away, however many events there are;
+// a context that ends sooner is heeded until the events are on their way. With Options.Replicated an event that no replica
+// has is an engine.ErrUnavailable; it may be stored all the same, and the repeat is then recognised.
 func (e *Environment) Append(ctx context.Context, events []*engine.Event) error {
-	if len(events) == 0 {
-		return nil
-	}
-	calls := make([]*call, len(events))
-	places := make([]int, len(events))
-	for i, event := range events {
-		places[i] = e.partition(event)
-		calls[i] = e.appendCall(event, places[i])
-	}
-	if err := e.appender.store(ctx, calls); err != nil {
-		return err
-	}
+	shipments := e.ship(events)
 	var failures []error
-	for i, c := range calls {
-		reply := texts(c.reply)
-		switch {
-		case c.err != nil:
-			failures = append(failures, c.err)
-		case len(reply) != 2:
-			failures = append(failures, fmt.Errorf("redis append: unexpected reply %v", c.reply))
-		default:
-			events[i].ID, events[i].DuplicateOf = EventID(places[i], reply[0]), reply[1]
-			if reply[1] != "" {
-				events[i].DuplicateOf = EventID(places[i], reply[1])
-			}
+	for _, p := range e.dispatch(ctx, shipments) {
+		if err := p.wait(ctx); err != nil {
+			p.abandon(err)
+		}
+	}
+	for _, s := range shipments {
+		if err := s.done(); err != nil {
+			failures = append(failures, err)
 		}
 	}
 	return joined(failures)
+}
+
+// dispatch queues shipments where they belong. What can not be queued has its error.
+func (e *Environment) dispatch(ctx context.Context, shipments []*shipment) (parcels []*parcel) {
+	calls := map[*appender][]*call{}
+	for _, s := range shipments {
+		appender, err := e.appenders.at(ctx, s.call.keys[0])
+		if s.call.err = err; err == nil {
+			calls[appender] = append(calls[appender], s.call)
+		}
+	}
+	for appender, theirs := range calls {
+		p, err := appender.begin(theirs)
+		if err != nil {
+			p.abandon(err)
+			continue
+		}
+		parcels = append(parcels, p)
+	}
+	return parcels
+}
+
+// abandon gives the calls of a parcel, of which nothing was sent, their error.
+func (p *parcel) abandon(err error) {
+	for _, c := range p.calls {
+		c.err = err
+	}
 }
 
 // joined is errors.Join, once for each message: a batch that failed as a whole failed for one reason.

@@ -12,17 +12,9 @@ import (
 	"switchyard/engine"
 )
 
-// effectLeast is how long the directory remembers at least that an effect was applied.
-const effectLeast = 7 * 24 * time.Hour
-
-// effectLife is how long the directory remembers that an effect was applied: longer than an action is kept, for as long
-// as it is there it can be run again.
-func (d *Directory) effectLife(environment string) time.Duration {
-	if e, err := d.log.environment(environment); err == nil {
-		return e.keep.Load().Actions + effectLeast
-	}
-	return effectLeast
-}
+// effectLife is how long the directory remembers that an effect was applied, far longer than an attempt is repeated by
+// itself. A dead action that is run again by hand after that may have effects twice.
+const effectLife = 7 * 24 * time.Hour
 
 // Directory is the store of the built-in destination: people and workflow runs.
 type Directory struct {
@@ -48,6 +40,7 @@ if redis.call('EXISTS', KEYS[2]) == 1 then
   return 0
 end
 if (redis.call('HGET', KEYS[1], 'version') or '') ~= ARGV[1] then return -1 end
+redis.call('HDEL', KEYS[1], '') -- no field has this name; see owner.go on full servers
 redis.call('HSETNX', KEYS[1], 'created', ARGV[4])
 redis.call('HSET', KEYS[1], 'traits', ARGV[3], 'updated', ARGV[4], 'version', ARGV[2])
 redis.call('SET', KEYS[2], '1', 'PX', ARGV[5])
@@ -69,12 +62,12 @@ func (d *Directory) Change(ctx context.Context, environment, userID, effect stri
 			return false, err
 		}
 		if before.applied {
-			if known, err := d.confirm(ctx, keys[1], d.effectLife(environment)); err != nil || known {
+			if known, err := d.confirm(ctx, keys[1], effectLife); err != nil || known {
 				return false, err
 			}
 			continue // a failover took it back
 		}
-		outcome, err := d.write(ctx, keys, before, d.effectLife(environment), change)
+		outcome, err := d.write(ctx, keys, before, effectLife, change)
 		if err != nil || outcome >= 0 {
 			return outcome == 1, err
 		}
@@ -174,6 +167,7 @@ if result then
   redis.call('PEXPIRE', KEYS[2], ARGV[2]) -- see touchScript
   return result
 end
+redis.call('XDEL', KEYS[1], '0-1') -- no entry has this id; see owner.go on full servers
 redis.call('XADD', KEYS[1], '*', 'id', ARGV[3], 'workflow', ARGV[4], 'recipients', ARGV[5], 'actor', ARGV[6],
   'data', ARGV[7], 'tenant', ARGV[8], 'cancellation_key', ARGV[9], 'rule', ARGV[10], 'event_id', ARGV[11], 'at', ARGV[12])
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
@@ -195,7 +189,7 @@ return ARGV[1]
 //
 // Read it with a consumer group of your own. Entries older than the retention of actions are trimmed.
 func (d *Directory) AppendRun(ctx context.Context, environment, effect string, run engine.Run, result json.RawMessage) (stored json.RawMessage, err error) {
-	args := []any{[]byte(result), d.effectLife(environment).Milliseconds(), run.ID, run.Workflow}
+	args := []any{[]byte(result), effectLife.Milliseconds(), run.ID, run.Workflow}
 	for _, part := range []any{run.Recipients, run.Actor, run.Data} {
 		doc, err := json.Marshal(part)
 		if err != nil {

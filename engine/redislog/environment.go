@@ -43,7 +43,7 @@ type Environment struct {
 	partitions int
 	slices     []slice
 	keep       atomic.Pointer[EnvOptions]
-	appender   *appender
+	appenders  *appenders
 	membership *membership
 
 	mu      sync.Mutex
@@ -88,7 +88,7 @@ func newEnvironment(l *Log, key string, partitions int) *Environment {
 		slices: slicesOf(key, partitions), trimmed: make([]trimCursor, partitions),
 		membership: &membership{log: l, key: membersKey(key), meta: metaKey(key), partitions: partitions},
 	}
-	e.appender = startAppender(l)
+	e.appenders = &appenders{log: l, of: map[string]*appender{}}
 	return e
 }
 
@@ -130,7 +130,7 @@ func (e *Environment) partition(event *engine.Event) int {
 }
 
 func (e *Environment) close() {
-	e.appender.stop()
+	e.appenders.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	e.mu.Lock()

@@ -18,7 +18,7 @@ import (
 // claim nor commit when it goes on, and what it had claimed is claimed by the new owner first.
 //
 // A server at its memory limit refuses a script whose first write may grow, and lets one go on that has written already.
-// The scripts of this file, of claim.go, commit.go and outbox.go therefore begin with a write that can not grow: events are
+// The scripts of this file, of claim.go, commit.go, outbox.go and directory.go therefore begin with a write that can not grow: events are
 // then refused at the door, while what was accepted is still decided and done, and in the end trimmed.
 
 // membership is what this process knows of the live ones.

@@ -23,7 +23,7 @@ func eventLine(id, user, message, dup string) string {
 }
 
 var appendAlone = alone{
-	script: appendScript, keys: "@events @message:m @user:sam @told:h @counts", full: refuses,
+	script: appendScript, keys: "@events @counts @message:m @user:sam @told:h", full: refuses,
 	cases: []aloneCase{
 		{
 			name:  "a fresh event",
@@ -120,6 +120,14 @@ var appendAlone = alone{
 			changes: []string{"+ " + eventLine("NEW1", "", "m", ""), "+ counts accepted = 1",
 				"- message:m ids = ~1-1 " + strings.Repeat("~1-2 ", messageEvents-1),
 				"+ message:m ids = " + strings.Repeat("~1-2 ", messageEvents-1) + "~NEW1 "},
+		},
+		{
+			name:  "events of one request are stored in their order, and the second repeats the first",
+			keys:  "@message:m @user:sam @told:h",
+			args:  "1000 500 s/track/u:sam 1 1 '' " + eventWords("sam", "m") + " 500 s/track/u:sam 1 1 '' " + eventWords("sam", "m"),
+			reply: "[NEW1 '' NEW2 NEW1]",
+			changes: []string{"+ " + eventLine("NEW1", "sam", "m", ""), "+ " + eventLine("NEW2", "sam", "m", "NEW1"), "+ counts accepted = 2",
+				"+ message:m ids = ~NEW1 ~NEW2 ", "+ message:m s/track/u:sam = 1000:NEW1", "+ user:sam ~NEW1 at 0", "+ user:sam ~NEW2 at 0"},
 		},
 	},
 }

@@ -1,7 +1,7 @@
 package redislog
 
 var changeAlone = alone{
-	script: changeScript, keys: "@profile @effect:k", full: refuses, nothing: []string{"-1"},
+	script: changeScript, keys: "@profile @effect:k", full: goesOn, nothing: []string{"-1"},
 	cases: []aloneCase{
 		{
 			name:  "a new profile was expected and one is there",
@@ -38,7 +38,7 @@ var changeAlone = alone{
 	},
 }
 
-// changedAlone and runAgainAlone are apart: a full server lets an effect that was applied be remembered for longer.
+// changedAlone and runAgainAlone are of an effect that was applied before.
 var changedAlone = alone{
 	script: changeScript, keys: "@profile @effect:k", full: goesOn,
 	cases: []aloneCase{
@@ -66,7 +66,7 @@ var runAgainAlone = alone{
 }
 
 var runsAlone = alone{
-	script: runScript, keys: "@stream @effect:k", full: refuses,
+	script: runScript, keys: "@stream @effect:k", full: goesOn,
 	cases: []aloneCase{
 		{
 			name:  "a run is appended and its result remembered",

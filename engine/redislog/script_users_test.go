@@ -4,7 +4,7 @@ package redislog
 // same message id as 1-1. Of the actions of 1-1, 2-0 was trimmed, 2-1 waits in sam's lane, 2-2 in a lane of its own before one of ann,
 // 2-3 in one where it is alone, and 2-4 is dead. 2-5 waits in sam's lane, its event was trimmed.
 var known = []string{
-	"XADD @events 1-1 user sam msg m", "XADD @events 1-2 user sam msg ''", "XADD @events 1-3 user ann msg m",
+	"XADD @events 1-1 source s type track user sam msg m", "XADD @events 1-2 user sam msg ''", "XADD @events 1-3 source s type track user ann msg m",
 	"XGROUP CREATE @events router 1-1", "XREADGROUP GROUP router me COUNT 1 STREAMS @events >",
 	"ZADD @user:sam 0 ~1-1 0 ~1-2", "ZADD @user:ann 0 ~1-3",
 	"HSET @message:m ids '~1-1 ~1-3 ' s/track/u:sam 5:1-1 s/track/u:ann 5:1-3",
@@ -30,7 +30,7 @@ var forgetAlone = alone{
 			given: known,
 			args:  "router u:sam 1 @message: @lane: @user: 100 60000",
 			reply: "[1 1]",
-			changes: []string{"- events [1-1 [user sam msg m]]", "- decided 1-1 = matched 2-0,2-1,2-2,2-3,2-4 {}", "- user:sam ~1-1 at 0",
+			changes: []string{"- events [1-1 [source s type track user sam msg m]]", "- decided 1-1 = matched 2-0,2-1,2-2,2-3,2-4 {}", "- user:sam ~1-1 at 0",
 				"- message:m ids = ~1-1 ~1-3 ", "+ message:m ids = ~1-3 ", "- message:m s/track/u:sam = 5:1-1",
 				"- actions [2-1 [lane u:sam]]", "- actions [2-2 [lane r:x]]", "- actions [2-3 [lane r:y]]", "- actions [2-4 [lane u:sam]]",
 				"- state 2-1 = 1 retrying {}", "- state 2-2 = 0 waiting {}", "- state 2-3 = 0 waiting {}", "- state 2-4 = 3 dead {}",

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// trimStep is how many entries one script looks at, which keeps the server for a millisecond or so; trimSteps of
-	// them make a call of Trim.
-	trimStep, trimSteps = 100, 5
+	// trimStep is how many entries one script looks at, which keeps the server for a millisecond or so, and holds their
+	// bodies in its memory; trimSteps of them make a call of Trim.
+	trimStep, trimSteps = 25, 20
 	// trimRuns bounds how many runs go at a time; Redis drops them by whole blocks of about a hundred.
 	trimRuns = 10_000
 )
@@ -21,7 +21,8 @@ type trimCursor struct {
 	events, actions string
 }
 
-// trimEventsScript removes old events that are decided and whose actions have all ended, with their places in the indexes.
+// trimEventsScript removes old events that are decided and whose actions are gone, with their places in the indexes: an event
+// is there as long as any of its actions, by which the deletion of its user finds them.
 //
 // KEYS: 1 events, 2 decided, 3 state, 4 counts
 //
@@ -35,12 +36,11 @@ local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2], 'COUNT', ARGV[3])
 for _, entry in ipairs(found) do
   local decision = removed < most and redis.call('HGET', KEYS[2], entry[1])
   if decision then
-    local ended = true
+    local gone = true
     for id in string.gmatch(string.match(decision, '^%a+ ([^ ]*)'), '[^,]+') do
-      local state = redis.call('HGET', KEYS[3], id)
-      if state and unended(string.match(state, '^%d+ (%a+)')) then ended = false end
+      if redis.call('HEXISTS', KEYS[3], id) == 1 then gone = false end
     end
-    if ended then
+    if gone then
       redis.call('XDEL', KEYS[1], entry[1])
       redis.call('HDEL', KEYS[2], entry[1])
       unindex(ARGV[5], ARGV[6], entry, padded(entry[1]), tonumber(ARGV[7]), tonumber(ARGV[8]), false)
@@ -80,8 +80,8 @@ if #found == tonumber(ARGV[3]) then last = '(' .. found[#found][1] end
 return {removed, last}
 `)
 
-// Trim removes what is older than the retention: events that are decided and whose actions have ended, actions that have
-// ended (dead ones too), and runs of the directory; and of what is left the oldest, while the logs take more than the
+// Trim removes what is older than the retention: actions that have ended (dead ones too), then events that are decided and
+// whose actions are gone, and runs of the directory; and of what is left the oldest, while the logs take more than the
 // retention's size. What is pending or waiting stays, however old. It does a bounded part of that and returns how many
 // entries it removed; call it again while that is not 0.
 func (l *Log) Trim(ctx context.Context, environment string, now time.Time) (int, error) {
@@ -105,11 +105,11 @@ func (e *Environment) trimAged(ctx context.Context, now time.Time) (total int, e
 	events, actions := position{ms: after(now.Add(-keep.Events))}, position{ms: after(now.Add(-keep.Actions))}
 	for p := range e.slices {
 		cursor := &e.trimmed[p]
-		n, err := e.trimEvents(ctx, p, now, &cursor.events, bound{events, trimStep * trimSteps, trimSteps})
+		n, err := e.trimActions(ctx, p, &cursor.actions, bound{actions, trimStep * trimSteps, trimSteps})
 		if total += n; err != nil {
 			return total, err
 		}
-		n, err = e.trimActions(ctx, p, &cursor.actions, bound{actions, trimStep * trimSteps, trimSteps})
+		n, err = e.trimEvents(ctx, p, now, &cursor.events, bound{events, trimStep * trimSteps, trimSteps})
 		if total += n; err != nil {
 			return total, err
 		}
@@ -118,14 +118,14 @@ func (e *Environment) trimAged(ctx context.Context, now time.Time) (total int, e
 	return total + int(runs), e.log.failed("trim", err)
 }
 
-// trimSize removes the oldest of both logs when they take more than the size: of each partition the same share. It looks
+// trimSize removes the oldest of both logs and of the runs when they take more than the size: of each the same share. It looks
 // behind what may not go yet, but not for ever.
 func (e *Environment) trimSize(ctx context.Context, now time.Time) (removed int, err error) {
 	size := e.keep.Load().Size
 	if size <= 0 {
 		return 0, nil
 	}
-	partitions, total, err := e.sizes(ctx)
+	partitions, runs, total, err := e.sizes(ctx)
 	if err != nil || total <= size {
 		return 0, err
 	}
@@ -135,16 +135,34 @@ func (e *Environment) trimSize(ctx context.Context, now time.Time) (removed int,
 	}
 	for p, of := range partitions {
 		var events, actions string // from the beginning
-		n, err := e.trimEvents(ctx, p, now, &events, share(of.events))
+		if !e.mine(p) {
+			continue // whose it is does
+		}
+		n, err := e.trimActions(ctx, p, &actions, share(of.actions))
 		if removed += n; err != nil {
 			return removed, err
 		}
-		n, err = e.trimActions(ctx, p, &actions, share(of.actions))
+		n, err = e.trimEvents(ctx, p, now, &events, share(of.events))
 		if removed += n; err != nil {
 			return removed, err
 		}
 	}
-	return removed, nil
+	n, err := e.log.client.XTrimMaxLenApprox(ctx, runsKey(e.key), max(runs-int64(share(runs).most), 0), trimRuns).Result()
+	return removed + int(n), e.log.failed("trim", err)
+}
+
+// mine reports whether the partition's turn is this process's, so that not every process removes the excess. Who decides
+// nothing does not know, and trims all.
+func (e *Environment) mine(partition int) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.inboxes) == 0 {
+		return true
+	}
+	e.membership.mu.Lock()
+	defer e.membership.mu.Unlock()
+	whose := chosen(e.membership.members, e.key, partition)
+	return whose == "" || whose == e.inboxes[0].consumer
 }
 
 // lastMS is behind all entries.
@@ -202,10 +220,10 @@ type sizes struct {
 	events, actions int64
 }
 
-// sizes asks the server what the logs of each partition take: the two streams, decisions and states. It estimates large
-// ones from a sample, in a fraction of a millisecond. The small keys beside them, of message ids and users, are not
-// counted.
-func (e *Environment) sizes(ctx context.Context) (partitions []sizes, total int64, err error) {
+// sizes asks the server what the logs of each partition take: the two streams, decisions and states; and the runs of the
+// directory. It estimates large ones from a sample, in a fraction of a millisecond. The small keys beside them, of message
+// ids, users and effects, are not counted.
+func (e *Environment) sizes(ctx context.Context) (partitions []sizes, runs, total int64, err error) {
 	type asked struct {
 		usage           []*redis.IntCmd
 		events, actions *redis.IntCmd
@@ -218,9 +236,11 @@ func (e *Environment) sizes(ctx context.Context) (partitions []sizes, total int6
 		}
 		all[p].events, all[p].actions = pipe.XLen(ctx, keys.events()), pipe.XLen(ctx, keys.actions())
 	}
+	runsUsage, runsLength := pipe.MemoryUsage(ctx, runsKey(e.key), 50), pipe.XLen(ctx, runsKey(e.key))
 	if _, err := pipe.Exec(ctx); !gone(err) && err != nil {
-		return nil, 0, e.log.failed("trim", err)
+		return nil, 0, 0, e.log.failed("trim", err)
 	}
+	total = runsUsage.Val()
 	partitions = make([]sizes, e.partitions)
 	for p, a := range all {
 		partitions[p] = sizes{0, a.events.Val(), a.actions.Val()}
@@ -229,5 +249,5 @@ func (e *Environment) sizes(ctx context.Context) (partitions []sizes, total int6
 		}
 		total += partitions[p].bytes
 	}
-	return partitions, total, nil
+	return partitions, runsLength.Val(), total, nil
 }

@@ -328,8 +328,16 @@ var trimContract = []contract{
 		for _, action := range f.due(f.clock.Now(), time.Minute) {
 			f.record(action, engine.StatusSucceeded, time.Time{})
 		}
-		f.env.Keep(redislog.EnvOptions{Events: time.Hour})
-		trim(25 * time.Hour)
+		trimmed := 0
+		for range 2 { // the action, then its event
+			n, err := f.log.Trim(f.ctx, f.name, time.Now().Add(25*time.Hour))
+			if trimmed += n; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if trimmed != 2 {
+			t.Errorf("removed %d", trimmed)
+		}
 		if user := f.client().ZCard(f.ctx, slice+"user:sam").Val(); user != 0 || len(known("2")) != 0 {
 			t.Errorf("the user's index has %d events, the message id %v", user, known("2"))
 		}

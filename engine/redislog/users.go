@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"switchyard/engine"
 )
@@ -50,26 +51,35 @@ func encodeTraits(traits map[string]any) (string, error) {
 
 // unindexing begins a script that removes events: unindex takes one out of the indexes of its message id and its user, of
 // which it is given the prefixes of the keys. What recognises repeats of the message stays until its window has passed, but
-// not that of an event that is to be forgotten.
-const unindexing = `
-local function unindex(messages, users, entry, padded, now, window, forget)
-  for i = 1, #entry[2], 2 do
-    local field, value = entry[2][i], entry[2][i + 1]
-    if field == 'user' and value ~= '' then redis.call('ZREM', users .. value, padded) end
-    if field == 'msg' and value ~= '' then
-      local message = messages .. value
-      local known, ids, left = redis.call('HGETALL', message), '', 0
-      for f = 1, #known, 2 do
-        if known[f] == 'ids' then
-          ids = string.gsub(known[f + 1], string.gsub(padded, '%-', '%%-') .. ' ', '')
-        else
-          local at, id = string.match(known[f + 1], '^(%d+):(.+)$')
-          local rest = at + window - now
-          if rest <= 0 or (forget and id == entry[1]) then redis.call('HDEL', message, known[f]) else left = math.max(left, rest) end
-        end
-      end
-      if ids == '' and left == 0 then redis.call('HDEL', message, 'ids') else redis.call('HSET', message, 'ids', ids) end
-      if ids == '' and left > 0 then redis.call('PEXPIRE', message, left) end -- until another comes, see appendScript
+// not that of an event that is to be forgotten. A message id may be that of any number of users: no more is looked at than
+// what is of this event.
+var unindexing = `
+local function laneof(entry) -- as engine.Event.Lane
+  if entry.user ~= '' then return 'u:' .. entry.user end
+  if entry.anon ~= '' then return 'a:' .. entry.anon end
+  if entry.group ~= '' then return 'g:' .. entry.group end
+  return 'm:' .. entry.msg
+end
+local function unindex(messages, users, logged, padded, now, window, forget)
+  local entry = {user = '', anon = '', group = '', msg = ''}
+  for i = 1, #logged[2], 2 do entry[logged[2][i]] = logged[2][i + 1] end
+  if entry.user ~= '' then redis.call('ZREM', users .. entry.user, padded) end
+  if entry.msg == '' or #entry.msg > ` + maxMessageID + ` then return end
+  local message, scope = messages .. entry.msg, (entry.source or '') .. '/' .. (entry.type or '') .. '/' .. laneof(entry)
+  local known = redis.call('HMGET', message, scope, 'ids')
+  local first, had = known[1], known[2]
+  if first then
+    local since, id = string.match(first, '^(%d+):(.+)$')
+    if id == logged[1] and (forget or since + window <= now) then redis.call('HDEL', message, scope) end
+  end
+  if not had then return end
+  local ids = string.gsub(had, string.gsub(padded, '%-', '%%-') .. ' ', '')
+  if ids ~= '' and ids ~= had then redis.call('HSET', message, 'ids', ids) end
+  if ids == '' then -- nothing but repeats is left to be recognised, until another comes; see appendScript
+    redis.call('HDEL', message, 'ids')
+    if redis.call('HLEN', message) > 0 then
+      redis.call('HSET', message, 'ids', '')
+      redis.call('PEXPIRE', message, math.max(window, 1))
     end
   end
 end
@@ -78,6 +88,9 @@ local function padded(id)
   return string.format('%013d-%06d', tonumber(ms), tonumber(seq))
 end
 `
+
+// maxMessageID is engine.MaxMessageID for a script.
+var maxMessageID = strconv.Itoa(engine.MaxMessageID)
 
 // forgetScript removes events of a user with all that hangs on them.
 //

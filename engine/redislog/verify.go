@@ -43,8 +43,11 @@ var findingTexts = map[string]string{
 // Each script of a verification looks at one page of something, and returns where to go on and what it found. What it
 // compares is of one moment, so that it can run beside live traffic.
 const (
-	// verifyPage is about how many entries a script looks at, in a few milliseconds of the server.
-	verifyPage = 500
+	// verifyPage is about how many things a script looks at, in a few milliseconds of the server, and verifyEntries how
+	// many whole entries, which it has in its memory meanwhile.
+	verifyPage, verifyEntries = 500, 25
+	// verifyLane is how deep it looks into one lane.
+	verifyLane = 1000
 	// verifyMost is how many findings of one kind are listed, of a partition.
 	verifyMost = 20
 )
@@ -120,7 +123,7 @@ for i = 1, #page[2], 2 do
   elseif unended(status) then
     local lane = ''
     for f = 1, #entry[2], 2 do if entry[2][f] == 'lane' then lane = entry[2][f + 1] end end
-    if not redis.call('LPOS', ARGV[3] .. lane, id) then
+    if not redis.call('LPOS', ARGV[3] .. lane, id, 'MAXLEN', ` + fmt.Sprint(verifyLane) + `) and redis.call('LLEN', ARGV[3] .. lane) <= ` + fmt.Sprint(verifyLane) + ` then
       find('action_lost', id)
     elseif not redis.call('ZSCORE', KEYS[3], lane) then
       find('lane_unwatched', lane)
@@ -162,7 +165,7 @@ return found
 var verifyLanesScript = newScript(counting + `
 local page, found = redis.call('ZSCAN', KEYS[2], ARGV[1], 'COUNT', ARGV[2]), {''}
 for i = 1, #page[2], 2 do
-  local waiting = redis.call('LRANGE', ARGV[3] .. page[2][i], 0, -1)
+  local waiting = redis.call('LRANGE', ARGV[3] .. page[2][i], 0, ` + fmt.Sprint(verifyLane-1) + `)
   if #waiting == 0 then
     found[#found + 1] = 'lane_empty'
     found[#found + 1] = page[2][i]
@@ -213,9 +216,9 @@ type walk struct {
 
 func walks(k slice) []walk {
 	return []walk{
-		{verifyEventsScript, []string{k.events(), k.decided()}, []any{group}, []any{verifyPage}, "-", 'e'},
+		{verifyEventsScript, []string{k.events(), k.decided()}, []any{group}, []any{verifyEntries}, "-", 'e'},
 		{verifyDecisionsScript, []string{k.events(), k.decided()}, nil, []any{verifyPage}, "0", 'e'},
-		{verifyActionsScript, []string{k.actions(), k.state()}, nil, []any{verifyPage}, "-", 'a'},
+		{verifyActionsScript, []string{k.actions(), k.state()}, nil, []any{verifyEntries}, "-", 'a'},
 		{verifyStatesScript, []string{k.actions(), k.state(), k.due(), k.dead()}, nil, []any{verifyPage, k.lanes()}, "0", 'a'},
 		{verifyLanesScript, []string{k.state(), k.due()}, nil, []any{verifyPage, k.lanes()}, "0", 'a'},
 		{verifyDeadScript, []string{k.state(), k.dead()}, nil, []any{verifyPage}, "0", 'a'},
@@ -301,8 +304,8 @@ func (l *Log) Environments(ctx context.Context) (map[string]int, error) {
 			}
 			tag, _, _ := strings.Cut(strings.TrimPrefix(keys.Val(), "sy:{"), "}")
 			name, err := url.QueryUnescape(tag)
-			if err != nil {
-				continue // not ours
+			if err != nil || metaKey(name) != keys.Val() {
+				continue // another key, of an id that people chose
 			}
 			partitions, err := l.client.HGet(ctx, keys.Val(), "partitions").Int()
 			if err != nil && !gone(err) {
