@@ -72,13 +72,13 @@ type destinationConfig struct {
 // laneConfig bounds what waits behind a failing action.
 type laneConfig struct {
 	Waiting int           `yaml:"waiting" doc:"The most actions that may wait behind it. When more do, it ends dead, to be run again by hand, and they go on. Default 1000."`
-	Age     time.Duration `yaml:"age" doc:"The longest time since its decision for which it may hold up others; then it ends dead, as above. Default 24h."`
+	Age     time.Duration `yaml:"age" doc:"The longest time since its first attempt for which it may hold up others; then it ends dead, as above. Default 24h."`
 	Place   document.Place
 }
 
 type retryConfig struct {
-	Attempts int           `yaml:"attempts" doc:"The most attempts before an action is dead. Default 10."`
-	MaxAge   time.Duration `yaml:"max_age" doc:"The longest time after the decision in which an attempt may start. Default 24h."`
+	Attempts int           `yaml:"attempts" doc:"The most attempts before an action is dead. Default 13, in about an hour."`
+	MaxAge   time.Duration `yaml:"max_age" doc:"The longest time after the first attempt in which another may start. Default 24h."`
 	Min      time.Duration `yaml:"min" doc:"The first wait, and the shortest; it doubles. Default 1s."`
 	Max      time.Duration `yaml:"max" doc:"The longest wait, also when the destination asks for a longer one. Default 15m."`
 }

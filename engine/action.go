@@ -72,8 +72,8 @@ type Action struct {
 	// Reason is why it was skipped, or the last error of one that is retrying or dead.
 	Reason   string
 	Attempts []Attempt
-	// Budget is where the current round of attempts began: 0 and CreatedAt, or what they were when a dead action was
-	// run again. Retries are counted and aged from there.
+	// Budget is where the current round of attempts began: 0 or what they were when a dead action was run again, and when
+	// the first of them was made; until then, when it was queued. Retries are counted and aged from there.
 	BudgetFrom  int
 	BudgetSince time.Time
 	// Nonces are those of its intended repeats, the newest last; see Repeat.

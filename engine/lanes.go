@@ -11,7 +11,7 @@ type Lanes struct {
 	// not kept. What was queued before keeps its lane.
 	Relaxed bool
 	// Waiting is the most actions that may wait behind one that must be tried again, and Age the longest time after its
-	// round began that they may wait for it; 0 is no bound. Beyond either it gives way: it is dead, and they go on.
+	// first attempt that they may wait for it; 0 is no bound. Beyond either it gives way: it is dead, and they go on.
 	Waiting int
 	Age     time.Duration
 }

@@ -18,18 +18,18 @@ type Policy struct {
 
 // Retry is when another attempt is made, and when no more.
 type Retry struct {
-	// Attempts is the most in one round; MaxAge is how long after the round began the last may start.
+	// Attempts is the most in one round; MaxAge is how long after the first of the round the last may start.
 	Attempts int
 	MaxAge   time.Duration
 	// Min and Max bound the wait, which doubles from Min; a Retry-After is honoured between them.
 	Min, Max time.Duration
 }
 
-// DefaultPolicy suits a destination that answers in a second: ten attempts in about an hour, then dead.
+// DefaultPolicy suits a destination that answers in a second: thirteen attempts in about an hour, then dead.
 var DefaultPolicy = Policy{
 	Concurrency: 16,
 	Timeout:     10 * time.Second,
-	Retry:       Retry{Attempts: 10, MaxAge: 24 * time.Hour, Min: time.Second, Max: 15 * time.Minute},
+	Retry:       Retry{Attempts: 13, MaxAge: 24 * time.Hour, Min: time.Second, Max: 15 * time.Minute},
 	Lanes:       Lanes{Waiting: 1000, Age: 24 * time.Hour},
 }
 
@@ -56,6 +56,9 @@ func (r Retry) wait(n int, err error) time.Duration {
 // settle puts the outcome of one attempt into the action and returns when the next is due; zero when it has ended. It
 // is the one place that decides between succeeded, skipped, retrying and dead.
 func (r Retry) settle(action *Action, attempt Attempt, result Result, err error) (next time.Time) {
+	if len(action.Attempts) == action.BudgetFrom {
+		action.BudgetSince = attempt.At // what it waited for others before is not its fault
+	}
 	switch {
 	case err == nil && result.Skipped != "":
 		attempt.Status, action.Reason = StatusSkipped, result.Skipped

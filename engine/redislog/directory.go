@@ -32,8 +32,7 @@ func (l *Log) Directory() *Directory { return &Directory{l} }
 // remembered, ms
 //
 // Returns: 1 when written; 0 when the effect was applied before, and is only remembered for longer; -1 when the version is
-// another: nothing was changed then; nothing
-// was changed then
+// another: nothing was changed then
 var changeScript = newScript(`
 if redis.call('EXISTS', KEYS[2]) == 1 then
   redis.call('PEXPIRE', KEYS[2], ARGV[5]) -- see touchScript

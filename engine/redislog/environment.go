@@ -92,16 +92,37 @@ func newEnvironment(l *Log, key string, partitions int) *Environment {
 	return e
 }
 
+// format is the form in which the logs are stored. Another one has other keys, or counts what this one does not.
+const format = "2"
+
+// openScript fixes the number of partitions of an environment when it is first used.
+//
+// KEYS: 1 meta
+//
+// ARGV: 1 the number of partitions; 2 the format
+//
+// Returns: {the number of partitions that is fixed, the format that it was fixed with or ""}
+var openScript = newScript(`
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[1], 'partitions', ARGV[1], 'format', ARGV[2]) end
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'format')
+return {meta[1] or '', meta[2] or ''}
+`)
+
 func (l *Log) fixPartitions(ctx context.Context, key string, partitions int) error {
-	pipe := l.client.Pipeline()
-	pipe.HSetNX(ctx, metaKey(key), "partitions", partitions)
-	fixed := pipe.HGet(ctx, metaKey(key), "partitions")
-	if _, err := pipe.Exec(ctx); err != nil {
-		return l.failed("open", err)
+	c := &call{script: openScript, keys: []string{metaKey(key)}, args: []any{partitions, format}}
+	if err := l.run(ctx, "open", c); err != nil {
+		return err
 	}
-	if fixed.Val() != strconv.Itoa(partitions) {
+	fixed := texts(c.reply)
+	switch {
+	case len(fixed) != 2:
+		return fmt.Errorf("redis open: unexpected reply %v", c.reply)
+	case fixed[1] != format:
+		return fmt.Errorf("environment %q is in Redis in the form %q of another version of Switchyard, and this one needs %q: use another Redis, or delete its keys (sy:{%s…)",
+			key, fixed[1], format, tagged(key))
+	case fixed[0] != strconv.Itoa(partitions):
 		return fmt.Errorf("environment %q has %s partitions in Redis and %d in the config; the number is fixed when an environment is first used",
-			key, fixed.Val(), partitions)
+			key, fixed[0], partitions)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 // eventFields are those of an entry of the event log, always all and always in this order: Redis then keeps the names
 // once for many entries. An entry ends with dupField.
 //
-// The original is in packed, see pack.go. Entries of former versions have it in original instead, as it is.
+// The original is in packed; see pack.go.
 var eventFields = []string{
 	"source", "type", "name", "user", "anon", "group", "prev", "msg", "ts", "rx", "verification",
 	"packed", "data", "properties", "traits", "context", "invalid", "notes", "violations",
@@ -64,8 +64,6 @@ func eventOf(environment string, partition int, e entry) *engine.Event {
 			event.Verification = engine.Verification(value)
 		case "packed":
 			event.Original, broken = unpack(value)
-		case "original":
-			event.Original = json.RawMessage(value)
 		case "data":
 			data = value
 		case "properties":

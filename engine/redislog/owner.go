@@ -50,7 +50,7 @@ func (m *membership) forget(consumer string) {
 //
 // KEYS: 1 members, 2 meta
 //
-// ARGV: 1 consumer; 2 how long its membership lasts from now, ms; "0" ends it; 3 the number of partitions
+// ARGV: 1 consumer; 2 how long its membership lasts from now, ms; "0" ends it; 3 the number of partitions; 4 the format
 //
 // Returns: {the server's clock, ms; the number of partitions that is fixed; the live members}
 //
@@ -59,7 +59,7 @@ var beatScript = newScript(`
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('HSETNX', KEYS[2], 'partitions', ARGV[3])
+if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('HSET', KEYS[2], 'partitions', ARGV[3], 'format', ARGV[4]) end
 local partitions = redis.call('HGET', KEYS[2], 'partitions')
 if ARGV[2] == '0' or partitions ~= ARGV[3] then
   redis.call('ZREM', KEYS[1], ARGV[1])
@@ -103,7 +103,7 @@ func (m *membership) live(ctx context.Context, consumer string) ([]string, error
 
 // beat is the call that prolongs a membership, or ends it with 0.
 func (m *membership) beat(consumer string, life time.Duration) *call {
-	return &call{script: beatScript, keys: []string{m.key, m.meta}, args: []any{consumer, life.Milliseconds(), m.partitions}}
+	return &call{script: beatScript, keys: []string{m.key, m.meta}, args: []any{consumer, life.Milliseconds(), m.partitions, format}}
 }
 
 // chosen is the member whose turn a partition is. Environments start at different members, so that many small ones

@@ -39,17 +39,6 @@ var packContract = []contract{
 			}
 		}
 	}},
-	{"an original of a former version is read as it is", func(t *testing.T, f *fixture) {
-		f.xadd("type", "track", "original", `{"type":"track","properties":{"plan":"pro"}}`, "data", "29:14", "properties", "=")
-		f.xadd("type", "track", "original", "\x01 not JSON", "invalid", "not an object")
-		events := f.claimAll(f.env.Inbox(0, "a"), 2)
-		if string(events[0].Original) != `{"type":"track","properties":{"plan":"pro"}}` || string(events[0].Properties) != `{"plan":"pro"}` {
-			t.Errorf("%s %s", events[0].Original, events[0].Properties)
-		}
-		if string(events[1].Original) != "\x01 not JSON" || events[1].Invalid != "not an object" {
-			t.Errorf("%q %q", events[1].Original, events[1].Invalid)
-		}
-	}},
 	{"a broken original makes its event invalid, and no other", func(t *testing.T, f *fixture) {
 		f.xadd("type", "track", "packed", "\x01\xff\xff\xff\xff\x0fabc", "data", "0:50", "context", "3:4")
 		f.xadd("type", "track", "packed", "\x07{}", "data", "0:2")

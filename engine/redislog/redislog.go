@@ -19,7 +19,7 @@
 //	sy:{env:p}:owner         STRING  the fencing token of who decides this partition, with the lease as its TTL
 //	sy:{env:p}:counts        HASH    running totals; see counts.go
 //
-//	sy:{env}:meta            HASH    partitions
+//	sy:{env}:meta            HASH    partitions, format
 //	sy:{env}:members         ZSET    consumer → when its membership ends, ms of Redis' clock
 //	sy:{env}:quarantines     HASH    "<rule> <version>" → JSON; see Quarantine
 //	sy:{env:names}:sources   SET     sources with names

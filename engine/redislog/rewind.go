@@ -2,28 +2,29 @@ package redislog
 
 import (
 	"context"
-	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
-// rewindWindow is how old an event may be, in the time of its id, to be missed: an older one may have been trimmed.
-const rewindWindow = 10 * time.Minute
-
-// lookBack tells Options.OnRewind when what this process has claimed is not there any more. It looks only after trouble with
-// Redis, for then a replica that lacks the last writes may have taken over, or an old snapshot may be back. Nothing needs to
-// be done about it: the partition goes on from where it is.
+// lookBack tells Options.OnRewind when what this process has claimed is not there any more, and was not deleted. It looks only
+// after trouble with Redis, for then a replica that lacks the last writes may have taken over, or an old snapshot may be back.
+// Nothing needs to be done about it: the partition goes on from where it is.
 func (in *Inbox) lookBack(ctx context.Context) {
 	troubles := in.log.troubles.Load()
 	if in.claimed == "" || in.looked == troubles {
 		return
 	}
-	found, err := in.log.client.XRangeN(ctx, in.keys.events(), in.claimed, in.claimed, 1).Result()
-	if err != nil {
+	pipe := in.log.client.Pipeline()
+	found := pipe.XRangeN(ctx, in.keys.events(), in.claimed, in.claimed, 1)
+	info := pipe.XInfoStream(ctx, in.keys.events())
+	if _, err := pipe.Exec(ctx); err != nil && !redis.HasErrorPrefix(err, "ERR no such key") { // when all is gone there is no such key
 		_ = in.log.failed("claim", err) // one trouble more: it is looked again
 		return
 	}
 	in.looked = troubles
-	at, _ := parseEntry(in.claimed)
-	if len(found) > 0 || in.log.clock.now().Sub(time.UnixMilli(int64(at.ms))) > rewindWindow {
+	claimed, _ := parseEntry(in.claimed)
+	deleted, _ := parseEntry(info.Val().MaxDeletedEntryID) // before Redis 7 it is not known
+	if len(found.Val()) > 0 || !claimed.newer(deleted) {
 		return
 	}
 	in.log.options.OnError("rewind")

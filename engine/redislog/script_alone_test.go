@@ -64,6 +64,7 @@ var scriptsAlone = map[string][]alone{
 	"forgetScript":          {forgetAlone},
 	"forgetSampleScript":    {forgetSampleAlone},
 	"ledgerScript":          {ledgerAlone},
+	"openScript":            {openAlone},
 	"ownScript":             {ownAlone, giveUpAlone},
 	"recordScript":          {recordAlone},
 	"retryScript":           {retryAlone},

@@ -5,26 +5,26 @@ var beatAlone = alone{
 	cases: []aloneCase{
 		{
 			name:    "the first member, where all was lost",
-			args:    "a 60000 4",
+			args:    "a 60000 4 2",
 			reply:   "[TIME 4 [a]]",
-			changes: []string{"+ members a at TIME", "+ meta partitions = 4"},
+			changes: []string{"+ members a at TIME", "+ meta partitions = 4", "+ meta format = 2"},
 		},
 		{
 			name:    "the dead are forgotten, a life is prolonged, and one that a clock ahead had given is cut down",
 			given:   []string{"HSET @meta partitions 4", "ZADD @members 5 dead 9999999999998 b 9999999999999 a"},
-			args:    "a 60000 4",
+			args:    "a 60000 4 2",
 			reply:   "[TIME 4 [a b]]",
 			changes: []string{"- members dead at 5", "- members a at 9999999999999", "+ members a at TIME", "- members b at 9999999999998", "+ members b at TIME"},
 		},
 		{
 			name: "a membership is ended", then: true,
-			args:    "a 0 4",
+			args:    "a 0 4 2",
 			reply:   "[TIME 4 [b]]",
 			changes: []string{"- members a at TIME"},
 		},
 		{
 			name: "one that has another number of partitions is no member", then: true,
-			args:    "b 60000 8",
+			args:    "b 60000 8 2",
 			reply:   "[TIME 4 []]",
 			changes: []string{"- members b at TIME"},
 		},
@@ -89,6 +89,29 @@ var giveUpAlone = alone{
 			name: "and again", then: true,
 			args:  "a 0",
 			reply: "''",
+		},
+	},
+}
+
+var openAlone = alone{
+	script: openScript, keys: "@meta", full: refuses,
+	cases: []aloneCase{
+		{
+			name:    "an environment is first used",
+			args:    "4 2",
+			reply:   "[4 2]",
+			changes: []string{"+ meta partitions = 4", "+ meta format = 2"},
+		},
+		{
+			name: "with another number afterwards", then: true,
+			args:  "8 2",
+			reply: "[4 2]",
+		},
+		{
+			name:  "one of a version that knew no format",
+			given: []string{"HSET @meta partitions 4"},
+			args:  "4 2",
+			reply: "[4 '']",
 		},
 	},
 }

@@ -71,7 +71,7 @@ func TestBeatAndOwn(t *testing.T) {
 		}
 		beat := func(consumer string, life any) []string {
 			t.Helper()
-			reply, _ := run(beatScript, []string{membersKey("e"), metaKey("e")}, consumer, life, 4).([]any)
+			reply, _ := run(beatScript, []string{membersKey("e"), metaKey("e")}, consumer, life, 4, format).([]any)
 			if len(reply) != 3 || time.Since(readMilliseconds(reply[0])).Abs() > time.Minute || text(reply[1]) != "4" {
 				t.Fatalf("%v", reply)
 			}
@@ -84,7 +84,7 @@ func TestBeatAndOwn(t *testing.T) {
 		if live := beat("b", "0"); len(live) != 1 || live[0] != "a" {
 			t.Errorf("live: %v", live)
 		}
-		other, _ := run(beatScript, []string{membersKey("e"), metaKey("e")}, "c", 60_000, 8).([]any)
+		other, _ := run(beatScript, []string{membersKey("e"), metaKey("e")}, "c", 60_000, 8, format).([]any)
 		if text(other[1]) != "4" || len(texts(other[2])) != 1 {
 			t.Errorf("one with another number of partitions: %v", other)
 		}
