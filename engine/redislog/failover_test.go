@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -211,4 +212,46 @@ func TestASentinelFailsOver(t *testing.T) {
 		t.Errorf("%d events claimed", len(found))
 	}
 	t.Logf("the first acknowledgement after the death of the master came after %.1f s", took.Seconds())
+}
+
+// A master whose replica does not answer holds up its own events and no others.
+func TestAMasterThatDoesBadlyHoldsUpOnlyItsOwn(t *testing.T) {
+	cluster := redistest.StartReplicated(t)
+	f := replicatedFixture(t, cluster.URL())
+	sick := cluster.MasterOf(f.slice(f.partition("sam")) + "events")
+	var well string // a user of another master
+	for n := 0; well == ""; n++ {
+		if user := fmt.Sprint("user", n); cluster.MasterOf(f.slice(f.partition(user))+"events") != sick {
+			well = user
+		}
+	}
+	accepted := func(user string) (ok, refused int64) {
+		var good, bad atomic.Int64
+		var senders sync.WaitGroup
+		for range 16 {
+			senders.Go(func() {
+				for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
+					if f.env.Append(f.ctx, []*engine.Event{f.event(user, "")}) == nil {
+						good.Add(1)
+					} else {
+						bad.Add(1)
+					}
+				}
+			})
+		}
+		senders.Wait()
+		return good.Load(), bad.Load()
+	}
+	before, _ := accepted(well)
+	replica := cluster.ReplicaOf(sick)
+	replica.Freeze()
+	defer replica.Thaw()
+	var senders sync.WaitGroup
+	senders.Go(func() { accepted("sam") })
+	beside, refused := accepted(well)
+	senders.Wait()
+	t.Logf("%d events of a healthy master in two seconds, %d beside a sick one", before, beside)
+	if refused > 0 || beside < before/4 {
+		t.Errorf("%d refused, %d accepted where there were %d", refused, beside, before)
+	}
 }
