@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -44,3 +46,38 @@ type retryAfter struct {
 }
 
 func (r *retryAfter) Unwrap() error { return r.error }
+
+// AskedWait is the wait that the destination asked for, if it did.
+func AskedWait(err error) (wait time.Duration, ok bool) {
+	var asked *retryAfter
+	if errors.As(err, &asked) {
+		return asked.wait, true
+	}
+	return 0, false
+}
+
+// AskedToWait marks an error with what a Retry-After header asks for, seconds or a date; with "", and what is neither, the
+// error is returned as it is.
+func AskedToWait(err error, header string, now time.Time) error {
+	if seconds, failed := strconv.ParseUint(header, 10, 31); failed == nil {
+		return RetryAfter(err, time.Duration(seconds)*time.Second)
+	}
+	if at, failed := http.ParseTime(header); failed == nil && at.After(now) {
+		return RetryAfter(err, at.Sub(now))
+	}
+	return err
+}
+
+// Closed marks an error by which the destination says that it wants no more calls. It is paused then, until somebody
+// resumes it, and the action is tried again after that.
+func Closed(err error) error { return &closed{err} }
+
+// IsClosed reports whether the destination wants no more calls.
+func IsClosed(err error) bool {
+	var c *closed
+	return errors.As(err, &c)
+}
+
+type closed struct{ error }
+
+func (c *closed) Unwrap() error { return c.error }

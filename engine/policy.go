@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"math/rand/v2"
 	"time"
 )
@@ -46,9 +45,8 @@ func (r Retry) wait(n int, err error) time.Duration {
 	if longest > shortest {
 		wait += rand.N(longest - shortest)
 	}
-	var asked *retryAfter
-	if errors.As(err, &asked) {
-		wait = max(wait, min(asked.wait, r.Max))
+	if asked, ok := AskedWait(err); ok {
+		wait = max(wait, min(asked, r.Max))
 	}
 	return wait
 }
