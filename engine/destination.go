@@ -81,3 +81,23 @@ func IsClosed(err error) bool {
 type closed struct{ error }
 
 func (c *closed) Unwrap() error { return c.error }
+
+// Postponed is an error by which a destination says that it made no attempt, for it is not the action's turn yet: its rate
+// is used up, or it is paused. The action is due again after the wait, and nothing is counted against it.
+func Postponed(reason string, wait time.Duration) error { return &postponed{reason, wait} }
+
+// PostponedFor is how long an action is postponed, if it is.
+func PostponedFor(err error) (wait time.Duration, ok bool) {
+	var p *postponed
+	if errors.As(err, &p) {
+		return p.wait, true
+	}
+	return 0, false
+}
+
+type postponed struct {
+	reason string
+	wait   time.Duration
+}
+
+func (p *postponed) Error() string { return p.reason }
