@@ -13,6 +13,8 @@ type Store interface {
 	Appender
 	Inbox(partition int, consumer string) Inbox
 	Outbox(partition int) Outbox
+	// Processes is how many share this log now, this one among them, as far as is known.
+	Processes() int
 }
 
 // Options are what an engine works with.
@@ -22,6 +24,8 @@ type Options struct {
 	Decider  Decider
 	Names    Names
 	Trimmer  Trimmer
+	// Pauses are followed, and told when a destination closes; nil for none.
+	Pauses Pauses
 	// Ledger is checked continuously; nil for none.
 	Ledger  Ledger
 	Metrics *Metrics
@@ -66,6 +70,9 @@ func (e *Engine) Run(environment string, partitions int, store Store, target *Ta
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if live := e.environments[environment]; live != nil {
+		if before := live.target.Load(); before.Name == target.Name {
+			target.paused.Store(before.paused.Load())
+		}
 		live.target.Store(target)
 		return
 	}
@@ -117,13 +124,18 @@ func (e *Engine) start(stop context.Context, environment string, partitions int,
 	sweeper := &janitor{environment: environment, trimmer: o.Trimmer, trouble: e.trouble, now: o.Now}
 	e.loops.Go(func() { names.run(stop) })
 	e.loops.Go(func() { sweeper.run(stop) })
+	if o.Pauses != nil {
+		watch := &gate{environment: environment, pauses: o.Pauses, target: live.target.Load, logger: o.Logger}
+		watch.look(stop) // before the first call
+		e.loops.Go(func() { watch.run(stop) })
+	}
 	if o.Ledger != nil {
 		checker := &auditor{environment: environment, ledger: o.Ledger, logger: o.Logger, broken: map[imbalance]bool{}}
 		e.loops.Go(func() { checker.run(stop) })
 	}
 	for p := range partitions {
 		doer := &performer{
-			environment: environment, outbox: store.Outbox(p), target: live.target.Load,
+			environment: environment, outbox: store.Outbox(p), target: live.target.Load, processes: store.Processes, pauses: o.Pauses,
 			metrics: o.Metrics, logger: o.Logger, trouble: e.trouble, now: o.Now, wake: make(chan struct{}, 1),
 		}
 		decider := &router{

@@ -121,6 +121,16 @@ func (m *memory) Due(_ context.Context, now time.Time, lease time.Duration, max 
 	return actions, next, nil
 }
 
+func (m *memory) Processes() int { return 1 }
+
+func (m *memory) Postpone(_ context.Context, action *Action, until time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.due[action.Lane] = until
+	m.tell()
+	return nil
+}
+
 func (m *memory) Record(_ context.Context, action *Action, next time.Time, patience int) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -15,6 +15,8 @@ type Metrics struct {
 	Actions        *prometheus.CounterVec
 	ActionSeconds  *prometheus.HistogramVec
 	GaveWay        *prometheus.CounterVec
+	Paced          *prometheus.CounterVec
+	Postponed      *prometheus.CounterVec
 	Reloads        *prometheus.CounterVec
 	RedisErrors    *prometheus.CounterVec
 }
@@ -43,6 +45,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Actions:        counter("actions_total", "Attempts and ends of actions, by the status they led to.", "environment", "rule", "action", "status"),
 		ActionSeconds:  histogram("action_seconds", "Duration of one attempt at a destination.", slow, "environment", "destination", "action"),
 		GaveWay:        counter("actions_gave_way_total", "Actions that are dead because too many of their user waited behind them, or for too long.", "environment"),
+		Paced:          counter("paced_seconds_total", "Time for which actions that may be due waited for the rate of their destination.", "environment", "destination"),
+		Postponed:      counter("actions_postponed_total", "Actions that were not attempted for it was not their turn: the destination has used up a limit, or fails.", "environment", "destination"),
 		Reloads:        counter("config_reloads_total", "Reloads of the configuration and rules, by result.", "result"),
 		RedisErrors:    counter("redis_errors_total", "Failed Redis operations.", "op"),
 		Ingest: prometheus.NewHistogram(prometheus.HistogramOpts{

@@ -15,27 +15,17 @@ type performer struct {
 	environment string
 	outbox      Outbox
 	// target is the environment's destination now; a reload changes it between two attempts.
-	target  func() *Target
-	metrics *Metrics
-	logger  *slog.Logger
-	trouble *trouble
-	now     func() time.Time
+	target func() *Target
+	// processes is how many share the destination's rate; pauses tells the others when it is closed, nil for nobody.
+	processes func() int
+	pauses    Pauses
+	metrics   *Metrics
+	logger    *slog.Logger
+	trouble   *trouble
+	now       func() time.Time
 	// wake cuts an idle wait short; it holds one token.
 	wake   chan struct{}
 	flying sync.WaitGroup
-}
-
-// Target is a destination with its policy. Its slots are shared by all partitions of the environment.
-type Target struct {
-	Name        string
-	Destination Destination
-	Policy      Policy
-	slots       chan struct{}
-}
-
-// NewTarget makes a target.
-func NewTarget(name string, destination Destination, policy Policy) *Target {
-	return &Target{Name: name, Destination: destination, Policy: policy, slots: make(chan struct{}, policy.Concurrency)}
 }
 
 const (
@@ -51,12 +41,16 @@ func (p *performer) run(stop, work context.Context) {
 	defer store.gone()
 	for stop.Err() == nil {
 		target := p.target()
-		free := p.acquire(stop, target)
-		now := p.now()
-		actions, next, err := p.outbox.Due(stop, now, target.Policy.Timeout+leaseMargin, free)
-		for range free - len(actions) {
-			<-target.slots
+		target.share(p.processes())
+		permits, wait := target.admit(stop, dueMax)
+		if permits == 0 {
+			p.paced(target, wait)
+			pause(stop, wait)
+			continue
 		}
+		now := p.now()
+		actions, next, err := p.outbox.Due(stop, now, target.Policy.Timeout+leaseMargin, permits)
+		target.refund(permits, len(actions))
 		for _, action := range actions {
 			p.flying.Add(1)
 			go p.perform(work, target, action)
@@ -66,7 +60,7 @@ func (p *performer) run(stop, work context.Context) {
 			continue
 		}
 		store.worked()
-		if len(actions) < free {
+		if len(actions) < permits {
 			p.idle(stop, now, next)
 		}
 	}
@@ -76,23 +70,11 @@ func (p *performer) run(stop, work context.Context) {
 // dueMax bounds what one partition takes at once, so that all partitions get their share of the slots.
 const dueMax = 32
 
-// acquire takes at least one slot, and what else is free at once.
-func (p *performer) acquire(stop context.Context, target *Target) (free int) {
-	select {
-	case target.slots <- struct{}{}:
-		free = 1
-	case <-stop.Done():
-		return 0
+// paced counts the time for which calls wait for their rate.
+func (p *performer) paced(target *Target, wait time.Duration) {
+	if target.pace != nil && target.Paused() == nil && target.Breaker() != BreakerOpen {
+		p.metrics.Paced.WithLabelValues(p.environment, target.Name).Add(wait.Seconds())
 	}
-	for free < dueMax {
-		select {
-		case target.slots <- struct{}{}:
-			free++
-		default:
-			return free
-		}
-	}
-	return free
 }
 
 func (p *performer) idle(stop context.Context, now, next time.Time) {
@@ -122,9 +104,16 @@ func (p *performer) perform(ctx context.Context, target *Target, action *Action)
 	started, begun := p.now(), time.Now()
 	result, err := p.attempt(ctx, target, action)
 	attempt := Attempt{At: started, Took: time.Since(begun)} // by a clock that nothing sets
-	<-target.slots
+	target.leave()
 	if err != nil && ctx.Err() != nil {
 		return // the process is stopping; the lease runs out and somebody makes this attempt again, under the same key
+	}
+	if wait, ok := PostponedFor(err); ok {
+		p.postpone(ctx, target, action, p.now().Add(wait))
+		return
+	}
+	if IsClosed(err) {
+		p.close(ctx, target, err)
 	}
 	action.Destination = target.Name
 	next := target.Policy.Retry.settle(action, attempt, result, err)
@@ -143,34 +132,68 @@ func (p *performer) attempt(ctx context.Context, target *Target, action *Action)
 			err = Permanent(fmt.Errorf("internal error: %v", caught))
 		}
 	}()
-	return target.Destination.Perform(ctx, action)
+	return target.call(ctx, action)
 }
 
-// record tries until the result is stored or its lease is surely over: from then on another attempt is made by whoever
-// finds the lane due, and the effect keys keep it from being done twice.
+// postpone lets an action wait that was not attempted.
+func (p *performer) postpone(ctx context.Context, target *Target, action *Action, until time.Time) {
+	p.metrics.Postponed.WithLabelValues(p.environment, target.Name).Inc()
+	err := p.insist(ctx, "actions can not be postponed", func() error { return p.outbox.Postpone(ctx, action, until) })
+	if err == nil {
+		p.nudge()
+	}
+}
+
+// close pauses a destination that wants no more calls, here at once and in every process soon.
+func (p *performer) close(ctx context.Context, target *Target, cause error) {
+	pause := Pause{Since: p.now(), Reason: cause.Error()}
+	if !target.paused.CompareAndSwap(nil, &pause) {
+		return
+	}
+	p.logger.Error("a destination is paused, for it wants no more calls; resume it when it does", "environment", p.environment,
+		"destination", target.Name, "error", cause)
+	if p.pauses == nil {
+		return
+	}
+	if err := p.pauses.Pause(ctx, p.environment, target.Name, pause); err != nil {
+		p.trouble.note(ctx, p.environment, "other processes can not be told that a destination is paused", err)
+	}
+}
+
+// record stores the result of an attempt.
 func (p *performer) record(ctx context.Context, action *Action, next time.Time, patience int) {
-	begun, settled := time.Now(), action.Status
+	settled, recorded := action.Status, false
+	err := p.insist(ctx, "results can not be recorded; attempts will be made again", func() (err error) {
+		recorded, err = p.outbox.Record(ctx, action, next, patience)
+		return err
+	})
+	switch {
+	case err != nil:
+		p.logger.Debug("a result can not be recorded; the attempt will be made again", "environment", p.environment,
+			"action", action.ID, "error", err)
+	case recorded:
+		p.metrics.attempted(action, action.Status != settled)
+		p.report(action, next)
+	default:
+		p.logger.Debug("a result came too late and was dropped", "environment", p.environment, "action", action.ID)
+	}
+}
+
+// insist tries until something is stored or the lease of its lane is surely over: from then on another attempt is made by
+// whoever finds the lane due, and the effect keys keep it from being done twice.
+func (p *performer) insist(ctx context.Context, what string, do func() error) error {
 	store := &contact{trouble: p.trouble, environment: p.environment}
 	defer store.gone()
-	for {
-		recorded, err := p.outbox.Record(ctx, action, next, patience)
+	for begun := time.Now(); ; {
+		err := do()
 		if err == nil {
 			store.worked()
+			return nil
 		}
-		switch {
-		case err == nil && recorded:
-			p.metrics.attempted(action, action.Status != settled)
-			p.report(action, next)
-			return
-		case err == nil:
-			p.logger.Debug("a result came too late and was dropped", "environment", p.environment, "action", action.ID)
-			return
-		case ctx.Err() != nil || time.Since(begun) > leaseMargin:
-			p.logger.Debug("a result can not be recorded; the attempt will be made again", "environment", p.environment,
-				"action", action.ID, "error", err)
-			return
+		if ctx.Err() != nil || time.Since(begun) > leaseMargin {
+			return err
 		}
-		store.failed(ctx, "results can not be recorded; attempts will be made again", err)
+		store.failed(ctx, what, err)
 	}
 }
 

@@ -9,10 +9,20 @@ import (
 type Policy struct {
 	// Concurrency is the most calls at once.
 	Concurrency int
+	// Rate is the most calls a second, by all processes together; 0 is no bound.
+	Rate float64
 	// Timeout bounds one attempt.
 	Timeout time.Duration
+	Breaker Breaker
 	Retry   Retry
 	Lanes   Lanes
+}
+
+// Breaker is when a destination that fails is left alone: after so many failures in a row (0 is never), for so long; then
+// one call tries it.
+type Breaker struct {
+	Failures int
+	Open     time.Duration
 }
 
 // Retry is when another attempt is made, and when no more.

@@ -54,6 +54,19 @@ type Outbox interface {
 	// Record has it GiveWay. It reports false, and changes nothing, when the attempt is not the one expected: another
 	// process has recorded it, or the action was deleted.
 	Record(ctx context.Context, action *Action, next time.Time, patience int) (bool, error)
+	// Postpone has the lane of an action that Due gave, and that was not attempted, due again at a time. Nothing is changed
+	// when the action is not the first of its lane any more.
+	Postpone(ctx context.Context, action *Action, until time.Time) error
+}
+
+// Pauses keeps which destinations of an environment are not to be called, for all processes.
+type Pauses interface {
+	// Pauses are those that are paused, by their names.
+	Pauses(ctx context.Context, environment string) (map[string]Pause, error)
+	// Pause begins one; of one that is paused already nothing is changed.
+	Pause(ctx context.Context, environment, destination string, pause Pause) error
+	// Resume ends one, and says whether there was one.
+	Resume(ctx context.Context, environment, destination string) (bool, error)
 }
 
 // Names counts the event names seen.

@@ -41,6 +41,9 @@ func (s slice) counts() string           { return s.prefix + "counts" }
 func metaKey(environment string) string    { return "sy:{" + tagged(environment) + "}:meta" }
 func membersKey(environment string) string { return "sy:{" + tagged(environment) + "}:members" }
 
+// The destinations of an environment that are paused.
+func pausesKey(environment string) string { return "sy:{" + tagged(environment) + "}:paused" }
+
 // The rules in quarantine of an environment.
 func quarantinesKey(environment string) string {
 	return "sy:{" + tagged(environment) + "}:quarantines"

@@ -94,6 +94,32 @@ func readScore(score string) time.Time {
 	return time.UnixMilli(int64(ms)).UTC()
 }
 
+// postponeScript has a lane due again at a time, when the action that was taken from it is still its first.
+//
+// KEYS: 1 lane:<lane>, 2 due
+//
+// ARGV: 1 the action's entry id; 2 lane; 3 when it is due, ms
+//
+// Returns: 1, or 0 when another is the first, or none: nothing was changed then
+var postponeScript = newScript(`
+if redis.call('LINDEX', KEYS[1], 0) ~= ARGV[1] then return 0 end
+redis.call('ZREM', KEYS[2], ARGV[2]) -- see owner.go on full servers
+redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
+return 1
+`)
+
+// Postpone implements engine.Outbox.
+func (o *Outbox) Postpone(ctx context.Context, action *engine.Action, until time.Time) error {
+	at, ok := parseID('a', action.ID, o.environment.partitions)
+	if !ok || at.partition != o.partition {
+		return nil
+	}
+	return o.log.run(ctx, "postpone", &call{
+		script: postponeScript, keys: []string{o.keys.lane(action.Lane), o.keys.due()},
+		args: []any{at.stream(), action.Lane, milliseconds(until)},
+	})
+}
+
 // recordScript stores an action's state after an attempt and moves its lane on.
 //
 // KEYS: 1 state, 2 lane:<lane>, 3 due, 4 dead, 5 counts

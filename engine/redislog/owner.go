@@ -101,6 +101,13 @@ func (m *membership) live(ctx context.Context, consumer string) ([]string, error
 	return m.members, nil
 }
 
+// Processes implements engine.Store: the live ones, as of when this one last said that it lives.
+func (e *Environment) Processes() int {
+	e.membership.mu.Lock()
+	defer e.membership.mu.Unlock()
+	return max(len(e.membership.members), 1)
+}
+
 // beat is the call that prolongs a membership, or ends it with 0.
 func (m *membership) beat(consumer string, life time.Duration) *call {
 	return &call{script: beatScript, keys: []string{m.key, m.meta}, args: []any{consumer, life.Milliseconds(), m.partitions, format}}

@@ -21,6 +21,7 @@
 //
 //	sy:{env}:meta            HASH    partitions, format
 //	sy:{env}:members         ZSET    consumer → when its membership ends, ms of Redis' clock
+//	sy:{env}:paused          HASH    destination → JSON; see Pauses
 //	sy:{env}:quarantines     HASH    "<rule> <version>" → JSON; see Quarantine
 //	sy:{env:names}:sources   SET     sources with names
 //	sy:{env:names}:of:<src>  HASH    "<length of type>:<type><name>" → "<count> <first ms> <last ms> <sample>"

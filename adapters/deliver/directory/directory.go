@@ -5,6 +5,7 @@ package directory
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,7 +47,17 @@ func New(store Store, now func() time.Time) *Destination {
 // where applied is false when the effect was there already, and a recipient's status is notified, "identified and
 // notified", or skipped with a reason. Nothing that it fails on for good can be mended by another attempt: an unknown
 // actor, or traits that grow too large.
+//
+// While the store is away, which is where the actions are too, no attempt is counted.
 func (d *Destination) Perform(ctx context.Context, action *engine.Action) (engine.Result, error) {
+	result, err := d.perform(ctx, action)
+	if errors.Is(err, engine.ErrUnavailable) {
+		return engine.Result{}, engine.Postponed(err.Error(), time.Second)
+	}
+	return result, err
+}
+
+func (d *Destination) perform(ctx context.Context, action *engine.Action) (engine.Result, error) {
 	switch {
 	case action.Identify != nil:
 		return d.identify(ctx, action)
