@@ -28,7 +28,8 @@ var rooms = []struct {
 	{"adapters/spec", []string{"engine", "adapters/verify"}},
 	{"adapters/rows", []string{"engine", "adapters/spec"}},
 	{"adapters/schema", []string{"engine"}},
-	{"adapters/deliver/*", []string{"engine"}},
+	{"adapters/deliver/dial", []string{"engine"}},
+	{"adapters/deliver/*", []string{"engine", "adapters/deliver/dial"}},
 	{"adapters/*", []string{"engine", "adapters/spec", "adapters/rows", "adapters/verify"}},
 	{"adapters", []string{"engine", "adapters/*"}},
 	{"httpapi", []string{"engine", "adapters"}},
@@ -54,7 +55,8 @@ var libraries = []struct {
 	{"github.com/alicebob/miniredis/v2", []string{"engine/redislog"}},
 	{"github.com/klauspost/compress", []string{"engine/redislog"}},
 	{"github.com/santhosh-tekuri/jsonschema/v5", []string{"adapters/schema"}},
-	{"golang.org/x/time/rate", []string{"adapters"}},
+	{"golang.org/x/time/rate", []string{"adapters", "engine"}},
+	{"github.com/sony/gobreaker/v2", []string{"engine"}},
 	{"github.com/prometheus/client_golang", []string{"engine", "httpapi", ""}}, // main makes the registry
 }
 

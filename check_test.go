@@ -70,13 +70,25 @@ func TestConfigProblemsNamePlaceAndRemedy(t *testing.T) {
 		"verify without secrets":  {strings.Replace(sound, "[k]}", "[k], verify: {scheme: bearer, secrets: []}}", 1), "secrets"},
 		"a scheme the vendor can not send": {strings.NewReplacer("kind: http", "kind: segment", "[k]}", `[k], verify: {scheme: basic, secrets: ["a:b"]}}`).Replace(sound),
 			"switchyard.yaml:6:38: connection web: verify: this kind of source does not send scheme basic"},
-		"a write key twice":   {strings.Replace(sound, "[k]", "[k, k]", 1), "used twice"},
-		"no rule file fits":   {sound + "    rules: [nowhere/*.yaml]\n", `switchyard.yaml:7:13: no file fits "nowhere/*.yaml"`},
-		"not an address":      {"admin_listen: 8081\n" + sound, "switchyard.yaml:1:15: this is not an address"},
-		"not a Redis URL":     {"redis: localhost:6379\n" + sound, "switchyard.yaml:1:8: the Redis URL must be"},
-		"no replica":          {"ack: replicated\n" + sound, "switchyard.yaml:1:6: ack: replicated needs a Redis with replicas; the embedded store has none"},
-		"unknown ack":         {"ack: replicate\n" + sound, `did you mean "replicated"?`},
-		"bad duration":        {"retention: {events: fast}\n" + sound, "switchyard.yaml:1:21"},
+		"a write key twice": {strings.Replace(sound, "[k]", "[k, k]", 1), "used twice"},
+		"no rule file fits": {sound + "    rules: [nowhere/*.yaml]\n", `switchyard.yaml:7:13: no file fits "nowhere/*.yaml"`},
+		"not an address":    {"admin_listen: 8081\n" + sound, "switchyard.yaml:1:15: this is not an address"},
+		"not a Redis URL":   {"redis: localhost:6379\n" + sound, "switchyard.yaml:1:8: the Redis URL must be"},
+		"no replica":        {"ack: replicated\n" + sound, "switchyard.yaml:1:6: ack: replicated needs a Redis with replicas; the embedded store has none"},
+		"unknown ack":       {"ack: replicate\n" + sound, `did you mean "replicated"?`},
+		"bad duration":      {"retention: {events: fast}\n" + sound, "switchyard.yaml:1:21"},
+		"a webhook without a url": {strings.Replace(sound, "key: test", `key: test
+    destination: {kind: webhook, secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz}`, 1), "url must be one of http or https"},
+		"a webhook without a secret": {strings.Replace(sound, "key: test", `key: test
+    destination: {kind: webhook, url: https://x.example}`, 1), "secret is missing"},
+		"a secret in another form": {strings.Replace(sound, "key: test", `key: test
+    destination: {kind: webhook, url: https://x.example, secret: hunter22222}`, 1), "must begin with whsec_"},
+		"a url for the directory": {strings.Replace(sound, "key: test", `key: test
+    destination: {url: https://x.example}`, 1), "url is not for a destination of the kind directory"},
+		"no network": {strings.Replace(sound, "key: test", `key: test
+    destination: {kind: webhook, url: https://x.example, secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz, allow: [10.1.0.1/99]}`, 1), "allow must be networks"},
+		"no kind": {strings.Replace(sound, "key: test", `key: test
+    destination: {kind: webhok}`, 1), "did you mean"},
 		"bad size":            {"retention: {size: much}\n" + sound, "switchyard.yaml:1:19: a size such as 512MB or 4GB was expected"},
 		"a huge size":         {"retention: {size: 9999999999TB}\n" + sound, "switchyard.yaml:1:19: 9999999999TB is more than can be counted"},
 		"a tiny size":         {"retention: {size: 512KB}\n" + sound, "retention.size must be at least 1MB"},

@@ -5,7 +5,6 @@ import (
 
 	"switchyard/adapters/rows"
 	"switchyard/adapters/verify"
-	"switchyard/engine"
 	"switchyard/rules"
 	"switchyard/rules/document"
 )
@@ -57,30 +56,6 @@ type environmentConfig struct {
 	Connections map[string]connectionConfig `yaml:"connections" doc:"The sources of this environment, by their keys."`
 	Rules       []document.Text             `yaml:"rules" doc:"Rule files, as patterns relative to this file."`
 	Place       document.Place
-}
-
-type destinationConfig struct {
-	Kind        destinationKind `yaml:"kind" doc:"directory (the default): the built-in users and workflow runs."`
-	Concurrency int             `yaml:"concurrency" doc:"The most calls at once. Default 16."`
-	Timeout     time.Duration   `yaml:"timeout" doc:"For one attempt. Default 10s."`
-	Retry       retryConfig     `yaml:"retry" doc:"When a failed action is tried again."`
-	Order       string          `yaml:"order" enum:"strict,relaxed" doc:"strict (the default): the actions of one user are done one after the other, and wait while one of them is tried again. relaxed: none waits for another, and their order is not kept."`
-	Lane        laneConfig      `yaml:"lane" doc:"How far an action that is tried again may hold up the later ones of its user."`
-	Place       document.Place
-}
-
-// laneConfig bounds what waits behind a failing action.
-type laneConfig struct {
-	Waiting int           `yaml:"waiting" doc:"The most actions that may wait behind it. When more do, it ends dead, to be run again by hand, and they go on. Default 1000."`
-	Age     time.Duration `yaml:"age" doc:"The longest time since its first attempt for which it may hold up others; then it ends dead, as above. Default 24h."`
-	Place   document.Place
-}
-
-type retryConfig struct {
-	Attempts int           `yaml:"attempts" doc:"The most attempts before an action is dead. Default 13, in about an hour."`
-	MaxAge   time.Duration `yaml:"max_age" doc:"The longest time after the first attempt in which another may start. Default 24h."`
-	Min      time.Duration `yaml:"min" doc:"The first wait, and the shortest; it doubles. Default 1s."`
-	Max      time.Duration `yaml:"max" doc:"The longest wait, also when the destination asks for a longer one. Default 15m."`
 }
 
 type connectionConfig struct {
@@ -138,25 +113,9 @@ const (
 	ackReplicated = "replicated"
 )
 
-// The orders of a destination.
-const (
-	orderStrict  = "strict"
-	orderRelaxed = "relaxed"
-)
-
 func (e *environmentConfig) withDefaults() {
 	fill(&e.Partitions, defaultPartitions)
-	d := &e.Destination
-	fill(&d.Kind, "directory")
-	fill(&d.Concurrency, engine.DefaultPolicy.Concurrency)
-	fill(&d.Timeout, engine.DefaultPolicy.Timeout)
-	fill(&d.Retry.Attempts, engine.DefaultPolicy.Retry.Attempts)
-	fill(&d.Retry.MaxAge, engine.DefaultPolicy.Retry.MaxAge)
-	fill(&d.Retry.Min, engine.DefaultPolicy.Retry.Min)
-	fill(&d.Retry.Max, engine.DefaultPolicy.Retry.Max)
-	fill(&d.Order, orderStrict)
-	fill(&d.Lane.Waiting, engine.DefaultPolicy.Lanes.Waiting)
-	fill(&d.Lane.Age, engine.DefaultPolicy.Lanes.Age)
+	e.Destination.withDefaults()
 }
 
 func fill[T comparable](value *T, otherwise T) {

@@ -195,20 +195,6 @@ func (l *loader) environments() {
 	}
 }
 
-func (l *loader) policy(d destinationConfig) engine.Policy {
-	if d.Concurrency < 1 || d.Timeout <= 0 || d.Retry.Attempts < 1 || d.Retry.Min <= 0 || d.Retry.Max < d.Retry.Min {
-		l.wrong(d.Place, "a destination needs a concurrency and attempts of at least 1, a time-out above 0, and retry.min not above retry.max")
-	}
-	if d.Lane.Waiting < 1 {
-		l.wrong(d.Lane.Place, "lane.waiting must be at least 1, not %d; with order: relaxed no action waits for another", d.Lane.Waiting)
-	}
-	return engine.Policy{
-		Concurrency: d.Concurrency, Timeout: d.Timeout,
-		Retry: engine.Retry{Attempts: d.Retry.Attempts, MaxAge: d.Retry.MaxAge, Min: d.Retry.Min, Max: d.Retry.Max},
-		Lanes: engine.Lanes{Relaxed: d.Order == orderRelaxed, Waiting: d.Lane.Waiting, Age: d.Lane.Age},
-	}
-}
-
 // path is a file as the configuration names it, relative to its own folder.
 func (l *loader) path(file string) string {
 	if filepath.IsAbs(file) {

@@ -56,12 +56,12 @@ func newServer(ctx context.Context, p *plan, logger *slog.Logger) (*server, erro
 	if s.log, err = s.openLog(ctx, p.config); err != nil {
 		return nil, errors.Join(err, s.admin.stop(time.Second))
 	}
-	s.opened.Store(s.log)
 	s.guard = rules.Guarded(s.book, s.log, logger)
 	s.engine = engine.New(engine.Options{
-		Consumer: consumerName(), Decider: s.decider(), Names: s.log, Trimmer: s.log, Ledger: s.log, Metrics: s.metrics, Logger: logger,
+		Consumer: consumerName(), Decider: s.decider(), Names: s.log, Trimmer: s.log, Ledger: s.log, Pauses: s.log, Metrics: s.metrics, Logger: logger,
 		Now: s.log.Now, // which all processes share: what is due, and old enough to go, is so for each of them
 	})
+	s.opened.Store(s.log) // from here on the admin listener, which is up, may ask for the log and the engine
 	s.collect()
 	return s, nil
 }
@@ -126,7 +126,7 @@ func (s *server) collect() {
 	})
 	info.Set(1)
 	s.registry.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		engine.BacklogCollector(s.environmentKeys, s.backlog), engine.ConservationCollector(s.environmentKeys, s.log), engine.RuleCollector(s.environmentKeys, s.book.All))
+		engine.BacklogCollector(s.environmentKeys, s.backlog), engine.ConservationCollector(s.environmentKeys, s.log), engine.DestinationCollector(s.environmentKeys, s.Destinations), engine.RuleCollector(s.environmentKeys, s.book.All))
 }
 
 func (s *server) environmentKeys() []string {
@@ -185,11 +185,50 @@ func (s *server) apply(ctx context.Context, p *plan) error {
 
 // target makes the destination of an environment.
 func (s *server) target(e *plannedEnvironment) (*engine.Target, error) {
-	destination, err := destinations[e.destination.Kind](e.destination, s.log)
+	destination, err := newDestination(e.destination, s.log)
 	if err != nil {
 		return nil, fmt.Errorf("the destination can not be made: %w", err)
 	}
 	return engine.NewTarget(string(e.destination.Kind), destination, e.policy), nil
+}
+
+// Destination implements httpapi.Destinations.
+func (s *server) Destination(environment, name string) (engine.DestinationInfo, error) {
+	if target := s.engine.Target(environment); target != nil && target.Name == name {
+		return target.Info(), nil
+	}
+	return engine.DestinationInfo{}, engine.ErrNotFound
+}
+
+// Destinations implements httpapi.Destinations.
+func (s *server) Destinations(environment string) (all []engine.DestinationInfo) {
+	if target := s.engine.Target(environment); target != nil {
+		all = append(all, target.Info())
+	}
+	return all
+}
+
+// Pause implements httpapi.Destinations.
+func (s *server) Pause(ctx context.Context, environment, name, reason string) error {
+	pause := engine.Pause{Since: s.clock(), Reason: reason}
+	if err := s.log.Pause(ctx, environment, name, pause); err != nil {
+		return err
+	}
+	if target := s.engine.Target(environment); target != nil {
+		target.SetPaused(&pause)
+	}
+	return nil
+}
+
+// Resume implements httpapi.Destinations.
+func (s *server) Resume(ctx context.Context, environment, name string) error {
+	if _, err := s.log.Resume(ctx, environment, name); err != nil {
+		return err
+	}
+	if target := s.engine.Target(environment); target != nil {
+		target.SetPaused(nil)
+	}
+	return nil
 }
 
 func (s *server) listenAdmin(p *plan) error {
@@ -201,12 +240,13 @@ func (s *server) listenAdmin(p *plan) error {
 		Release: func(ctx context.Context, environment, rule string) (engine.RuleInfo, error) {
 			return s.guard.Release(ctx, environment, rule)
 		},
-		Tokens:   func() []httpapi.Token { return s.plan.Load().config.tokens() },
-		Refusals: s.refusals,
-		Ready:    s.ready,
-		Now:      s.clock,
-		Gatherer: s.registry,
-		Logger:   s.logger,
+		Destinations: s,
+		Tokens:       func() []httpapi.Token { return s.plan.Load().config.tokens() },
+		Refusals:     s.refusals,
+		Ready:        s.ready,
+		Now:          s.clock,
+		Gatherer:     s.registry,
+		Logger:       s.logger,
 	})
 	return s.admin.start(p.config.AdminListen.Value, app)
 }

@@ -123,6 +123,42 @@ func collectConservation(out chan<- prometheus.Metric, environment string, parti
 	gauges(brokenDesc, broken)
 }
 
+// DestinationCollector exports how the destinations of each environment do, as this process knows it.
+func DestinationCollector(environments func() []string, of func(environment string) []DestinationInfo) prometheus.Collector {
+	return &destinationCollector{environments, of}
+}
+
+type destinationCollector struct {
+	environments func() []string
+	of           func(environment string) []DestinationInfo
+}
+
+var (
+	breakerDesc = prometheus.NewDesc("switchyard_destination_breaker", "Circuit breaker of a destination: 0 closed, 1 half-open, 2 open.", []string{"environment", "destination"}, nil)
+	pausedDesc  = prometheus.NewDesc("switchyard_destination_paused", "1 for a destination that is paused.", []string{"environment", "destination"}, nil)
+)
+
+// Describe names the two gauges.
+func (c *destinationCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- breakerDesc
+	out <- pausedDesc
+}
+
+// Collect asks nobody else.
+func (c *destinationCollector) Collect(out chan<- prometheus.Metric) {
+	breaker := map[BreakerState]float64{BreakerHalfOpen: 1, BreakerOpen: 2}
+	for _, environment := range c.environments() {
+		for _, d := range c.of(environment) {
+			paused := 0.0
+			if d.Paused != nil {
+				paused = 1
+			}
+			out <- prometheus.MustNewConstMetric(breakerDesc, prometheus.GaugeValue, breaker[d.Breaker], environment, d.Name)
+			out <- prometheus.MustNewConstMetric(pausedDesc, prometheus.GaugeValue, paused, environment, d.Name)
+		}
+	}
+}
+
 // RuleCollector exports the counters that the rules keep themselves, and for every environment how many it has: none is
 // a figure too, and one to be woken by. Of an environment with thousands of rules only those are exported that an event
 // has found: the others would be hundreds of thousands of series that are zero.

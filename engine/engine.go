@@ -84,6 +84,16 @@ func (e *Engine) Run(environment string, partitions int, store Store, target *Ta
 	e.start(stop, environment, partitions, store, live)
 }
 
+// Target is the destination of an environment; nil when it does not run.
+func (e *Engine) Target(environment string) *Target {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if live := e.environments[environment]; live != nil {
+		return live.target.Load()
+	}
+	return nil
+}
+
 // Drop stops the loops of an environment that is no longer configured; its log stays.
 func (e *Engine) Drop(environment string) {
 	e.mu.Lock()

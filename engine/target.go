@@ -76,6 +76,23 @@ func (t *Target) Breaker() BreakerState {
 	return BreakerState(t.breaker.State().String())
 }
 
+// DestinationInfo is how a destination does, as this process knows it.
+type DestinationInfo struct {
+	Name, Kind string
+	DryRun     bool
+	Paused     *Pause
+	Breaker    BreakerState
+}
+
+// Info is how it does.
+func (t *Target) Info() DestinationInfo {
+	_, dry := t.Destination.(DryRun)
+	return DestinationInfo{Name: t.Name, Kind: t.Name, DryRun: dry, Paused: t.Paused(), Breaker: t.Breaker()}
+}
+
+// SetPaused has this process pause or, with nil, resume it at once.
+func (t *Target) SetPaused(pause *Pause) { t.paused.Store(pause) }
+
 // Paused is since when and why it is not called; nil when it is.
 func (t *Target) Paused() *Pause { return t.paused.Load() }
 

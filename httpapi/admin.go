@@ -97,7 +97,8 @@ type AdminOptions struct {
 	// Explainer answers why rules match or not.
 	Explainer Explainer
 	// Release takes a rule of an environment out of quarantine; engine.ErrNotFound or ErrNotQuarantined when it can not.
-	Release func(ctx context.Context, environment, rule string) (engine.RuleInfo, error)
+	Release      func(ctx context.Context, environment, rule string) (engine.RuleInfo, error)
+	Destinations Destinations
 	// Tokens are those that may call the management API; with none the listener is on loopback, and everybody may.
 	Tokens func() []Token
 	// Refusals are what connections were refused.
@@ -141,6 +142,9 @@ func NewAdmin(options AdminOptions) *fiber.App {
 	api.Post("/environments/:env/explain", a.explain) // needs no log, and changes nothing
 	in := api.Group("/environments/:env", a.known, a.opened)
 	in.Get("/connections", a.connections)
+	in.Get("/destinations", a.destinations)
+	in.Post("/destinations/:id/pause", needs(Editor), a.pause)
+	in.Post("/destinations/:id/resume", needs(Editor), a.resume)
 	in.Get("/events", a.events)
 	in.Get("/events/:id", a.event)
 	in.Get("/actions", a.actions)

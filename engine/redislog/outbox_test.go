@@ -11,6 +11,45 @@ import (
 )
 
 var outboxContract = []contract{
+	{"a postponed action is due later, without an attempt", func(t *testing.T, f *fixture) {
+		f.decide(1, f.event("sam", "1"))
+		now := f.clock.Now()
+		action := f.due(now, time.Minute)[0]
+		if err := f.env.Outbox(f.partition("sam")).Postpone(f.ctx, action, now.Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if due := f.due(now, time.Minute); len(due) != 0 {
+			t.Errorf("due at once: %v", due)
+		}
+		due := f.due(now.Add(2*time.Second), time.Minute)
+		if len(due) != 1 || due[0].ID != action.ID || len(due[0].Attempts) != 0 || due[0].Status != engine.StatusWaiting {
+			t.Fatalf("%+v", due)
+		}
+		f.record(due[0], engine.StatusSucceeded, time.Time{})
+		if err := f.env.Outbox(f.partition("sam")).Postpone(f.ctx, action, now); err != nil {
+			t.Fatal(err)
+		}
+		if due := f.due(now.Add(time.Hour), time.Minute); len(due) != 0 {
+			t.Errorf("an action that has ended is due: %v", due)
+		}
+	}},
+	{"pauses are kept, the first reason too", func(t *testing.T, f *fixture) {
+		first := engine.Pause{Since: time.UnixMilli(1_700_000_000_000).UTC(), Reason: "gone"}
+		for _, pause := range []engine.Pause{first, {Reason: "again"}} {
+			if err := f.log.Pause(f.ctx, f.name, "hook", pause); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pauses, err := f.log.Pauses(f.ctx, f.name)
+		if err != nil || len(pauses) != 1 || pauses["hook"] != first {
+			t.Errorf("%v %v", pauses, err)
+		}
+		for _, want := range []bool{true, false} {
+			if was, err := f.log.Resume(f.ctx, f.name, "hook"); err != nil || was != want {
+				t.Errorf("%v %v", was, err)
+			}
+		}
+	}},
 	{"an action comes back as it went", func(t *testing.T, f *fixture) {
 		f.append(f.event("sam", "m"))
 		inbox := f.env.Inbox(f.partition("sam"), "a")

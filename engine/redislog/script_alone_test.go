@@ -66,6 +66,7 @@ var scriptsAlone = map[string][]alone{
 	"ledgerScript":          {ledgerAlone},
 	"openScript":            {openAlone},
 	"ownScript":             {ownAlone, giveUpAlone},
+	"postponeScript":        {postponeAlone},
 	"recordScript":          {recordAlone},
 	"retryScript":           {retryAlone},
 	"runScript":             {runsAlone, runAgainAlone},

@@ -232,3 +232,27 @@ var retryAlone = alone{
 		},
 	},
 }
+
+var postponeAlone = alone{
+	script: postponeScript, keys: "@lane:u:sam @due", full: goesOn, nothing: []string{"0"},
+	cases: []aloneCase{
+		{
+			name:    "the lane is due again at a time",
+			given:   []string{"RPUSH @lane:u:sam 1-1 1-2", "ZADD @due 5 u:sam 6 u:ann"},
+			args:    "1-1 u:sam 9",
+			reply:   "1",
+			changes: []string{"- due u:sam at 5", "+ due u:sam at 9"},
+		},
+		{
+			name: "another is the first", then: true,
+			args:  "1-2 u:sam 10",
+			reply: "0",
+		},
+		{
+			name:  "there is none",
+			given: []string{"ZADD @due 5 u:sam"},
+			args:  "1-1 u:sam 9",
+			reply: "0",
+		},
+	},
+}
