@@ -217,7 +217,7 @@ func (d *decoder) field(f field, node *yaml.Node, target reflect.Value) {
 	if len(d.problems) > before {
 		return
 	}
-	if len(f.enum) > 0 {
+	if len(f.enum()) > 0 {
 		d.enum(f, node, target)
 	}
 	if f.required && target.Kind() == reflect.Slice && target.Len() == 0 && !isNull(node) {
@@ -231,15 +231,15 @@ func (d *decoder) field(f field, node *yaml.Node, target reflect.Value) {
 // enum checks a value against its list. A value that came from a variable is not shown.
 func (d *decoder) enum(f field, node *yaml.Node, target reflect.Value) {
 	text, ok := textOf(target)
-	if !ok || slices.Contains(f.enum, text) || isNull(node) {
+	if !ok || slices.Contains(f.enum(), text) || isNull(node) {
 		return
 	}
-	choices := strings.Join(f.enum, ", ")
+	choices := strings.Join(f.enum(), ", ")
 	if d.lookup != nil && strings.Contains(node.Value, "${") {
 		d.wrong(node, "%q must be one of %s", f.key, choices)
 		return
 	}
-	d.wrong(node, "%q must be one of %s, not %q%s", f.key, choices, text, suggestion(text, f.enum))
+	d.wrong(node, "%q must be one of %s, not %q%s", f.key, choices, text, suggestion(text, f.enum()))
 }
 
 // missing reports the required keys that an object does not have.
@@ -249,7 +249,7 @@ func (d *decoder) missing(object reflect.Type, given map[string]*yaml.Node, at P
 	}
 	for _, f := range fieldsOf(object) {
 		if value := given[f.key]; f.required && (value == nil || isNull(value)) {
-			d.report(at.Problem("%q is required%s", f.key, list(" (one of ", f.enum, ")")))
+			d.report(at.Problem("%q is required%s", f.key, list(" (one of ", f.enum(), ")")))
 		}
 	}
 }

@@ -12,8 +12,17 @@ type field struct {
 	index    []int
 	typ      reflect.Type
 	required bool
-	enum     []string
-	doc      string
+	// tagged are the values of an enum tag.
+	tagged []string
+	doc    string
+}
+
+// enum are the values that the field may have, nil for any. Those of a Choices are asked for each time: its table may grow.
+func (f field) enum() []string {
+	if choices, ok := reflect.Zero(f.typ).Interface().(Choices); ok {
+		return choices.Choices()
+	}
+	return f.tagged
 }
 
 // Choices is a type of text that is one of a list, where the list is not known to a tag: a table of the program.
@@ -36,10 +45,7 @@ func fieldsOf(object reflect.Type) []field {
 		}
 		one := field{key: key, index: f.Index, typ: f.Type, required: f.Tag.Get("required") == "true", doc: f.Tag.Get("doc")}
 		if enum := f.Tag.Get("enum"); enum != "" {
-			one.enum = strings.Split(enum, ",")
-		}
-		if choices, ok := reflect.Zero(f.Type).Interface().(Choices); ok {
-			one.enum = choices.Choices()
+			one.tagged = strings.Split(enum, ",")
 		}
 		fields = append(fields, one)
 	}

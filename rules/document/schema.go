@@ -109,8 +109,8 @@ func (s *schemas) object(t reflect.Type) map[string]any {
 func (s *schemas) property(f field) map[string]any {
 	schema := s.of(f.typ)
 	switch {
-	case len(f.enum) > 0:
-		schema = orVariable(map[string]any{"enum": f.enum})
+	case len(f.enum()) > 0:
+		schema = orVariable(map[string]any{"enum": f.enum()})
 	case f.required && f.typ.Kind() == reflect.Slice:
 		schema["minItems"] = 1
 	case f.required && (f.typ.Kind() == reflect.String || f.typ == textType):
