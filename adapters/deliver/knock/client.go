@@ -79,7 +79,6 @@ func (c *client) do(ctx context.Context, call call) (answer, error) {
 func (c *client) judge(response *http.Response, body []byte, gate *gate) error {
 	status := response.StatusCode
 	if status/100 == 2 {
-		gate.served(c.Now())
 		return nil
 	}
 	var err error = parseFailure(status, []byte(c.redact(body)))

@@ -3,6 +3,7 @@ package knock
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -147,11 +148,17 @@ func (f *folder) room(now time.Time) int {
 	return f.single.within(now, patience) + bulkMost*f.bulk.within(now, patience)
 }
 
-// postpone sends a person away until those that were sent away before it can have been served.
+// postpone sends a person away until those that were sent away before it can have been served; it comes somewhat early, so
+// that no bulk goes half empty. Where bulk identifies are rarer than the longest wait, it comes shortly before one.
 func (f *folder) postpone(now time.Time) error {
-	pace := f.single.pace(now) + bulkMost*f.bulk.pace(now)
-	at := later(now.Add(patience), earlier(f.single.peek(now), f.bulk.peek(now)))
-	return f.single.postponeAt(now, at, pace)
+	pace, opens := f.bulk.pace(now), f.bulk.peek(now)
+	at := later(now.Add(patience/2), earlier(f.single.peek(now), opens))
+	at = f.single.appoint(now, at, f.single.pace(now)+bulkMost*pace)
+	if every := seconds(1 / pace); every > patience {
+		turns := math.Ceil(max(0, at.Sub(opens).Seconds()*pace))
+		at = later(now.Add(patience/2), opens.Add(seconds(turns/pace)-patience/2))
+	}
+	return postponed(f.single.name, now, at)
 }
 
 // giveUp takes a person out of the queue that has waited there for long enough; else it says how long it may wait yet.
@@ -423,18 +430,4 @@ func (f *folder) again(b *batch, refused bool) {
 	}
 	f.queue = append(back, f.queue...)
 	f.stir()
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

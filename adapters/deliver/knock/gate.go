@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -26,9 +27,10 @@ const (
 	// it is counted there, with a margin for calls that overtake each other on the way.
 	paceShare  = 0.95
 	burstShare = 0.04
-	// slowest is the least share of the pace that a gate falls to.
-	slowest = 1.0 / 16
-	// recovery is the share of the pace that is won back in each second without a 429.
+	// slowest is the least share of the pace that a gate falls to, and slowestRare that of one with few calls.
+	slowest     = 1.0 / 16
+	slowestRare = 1.0 / 2
+	// recovery is the share of the pace that is won back in each second that the gate is open.
 	recovery = 0.05
 	// round is how often the pace is changed at most: one burst of 429 is one reason.
 	round = time.Second
@@ -36,7 +38,7 @@ const (
 	closedLeast = time.Second
 	closedMost  = 5 * time.Minute
 	// appointmentMost bounds how far ahead an action is postponed, so that a pace that rises again is used soon.
-	appointmentMost = time.Minute
+	appointmentMost = 20 * time.Second
 )
 
 // gate paces the calls of one endpoint. It is a token bucket whose pace is halved by a 429 and recovers in steps, and
@@ -46,11 +48,15 @@ type gate struct {
 	name  string
 	limit float64
 	share func() int
+	// rare is that it lets few calls through, all by take. A 429 says of them rather that two processes met than that the
+	// pace is too high: the turn is given back, for the time when the gate opens again, and so they part.
+	rare bool
 
-	mu      sync.Mutex
-	bucket  *rate.Limiter
-	latest  time.Time
-	opens   time.Time
+	mu     sync.Mutex
+	bucket *rate.Limiter
+	latest time.Time
+	opens  time.Time
+	// factor is the share of the pace that was left by the last 429, at the time changed.
 	factor  float64
 	changed time.Time
 	// appointment is the latest that was given to an action which could not be served in time.
@@ -160,12 +166,18 @@ func (g *gate) forward(now time.Time) time.Time {
 	if now.After(g.latest) || g.latest.Sub(now) > 2*closedMost {
 		g.latest = now
 	}
-	share := max(1, g.share())
-	if pace := rate.Limit(g.limit * paceShare * g.factor / float64(share)); pace != g.bucket.Limit() {
+	part := g.limit * g.recovered(g.latest) / float64(max(1, g.share()))
+	if pace := rate.Limit(part * paceShare); pace != g.bucket.Limit() {
 		g.bucket.SetLimitAt(g.latest, pace)
-		g.bucket.SetBurstAt(g.latest, burstOf(g.limit*g.factor/float64(share)))
+		g.bucket.SetBurstAt(g.latest, burstOf(part))
 	}
 	return g.latest
+}
+
+// recovered is the share of the pace that there is now. It grows with time, not with calls: an endpoint that allows one
+// in a second would hardly ever recover.
+func (g *gate) recovered(now time.Time) float64 {
+	return min(1, g.factor+recovery*max(0, now.Sub(later(g.changed, g.opens)).Seconds()))
 }
 
 func (g *gate) closed(now time.Time) bool {
@@ -174,33 +186,40 @@ func (g *gate) closed(now time.Time) bool {
 	return g.opens.After(now)
 }
 
-// postpone gives an action a time at which it should come again. Appointments follow each other at the pace of the gate,
-// so that those which were sent away do not come back together; at is the earliest.
+// postpone says when an action should come again, at the earliest at the time given.
 func (g *gate) postpone(now, at time.Time) error {
-	return g.postponeAt(now, at, g.pace(now))
+	return postponed(g.name, now, g.appoint(now, at, g.pace(now)))
 }
 
-func (g *gate) postponeAt(now, at time.Time, pace float64) error {
+func postponed(name string, now, at time.Time) error {
+	return engine.Postponed("the rate of "+name+" that Knock allows is used up", max(at.Sub(now), time.Millisecond))
+}
+
+// appoint gives an appointment. They follow each other at a pace, so that actions which were sent away together do not
+// come back together.
+func (g *gate) appoint(now, at time.Time, pace float64) time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if next := g.appointment.Add(seconds(1 / pace)); next.After(at) {
-		at = next
-	}
-	if latest := now.Add(appointmentMost); at.After(latest) {
-		at = latest
-	}
+	at = later(at, g.appointment.Add(seconds(1/pace)))
+	at = earlier(at, now.Add(appointmentMost))
 	g.appointment = at
-	return engine.Postponed("the rate of "+g.name+" that Knock allows is used up", max(at.Sub(now), time.Millisecond))
+	return at
 }
 
 // limited notes a 429; wait is its Retry-After, 0 for none.
 func (g *gate) limited(now time.Time, wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if now.Sub(g.changed) >= round || now.Before(g.changed) {
-		g.factor, g.changed = max(g.factor/2, slowest), now
+	floor := slowest
+	if g.rare {
+		floor = slowestRare
+		g.bucket = rate.NewLimiter(g.bucket.Limit(), g.bucket.Burst())
 	}
-	g.shut(now, max(wait, closedLeast))
+	if now.Sub(g.changed) >= round || now.Before(g.changed) {
+		g.factor, g.changed = max(g.recovered(now)/2, floor), now
+	}
+	wait = max(wait, closedLeast)
+	g.shut(now, wait+rand.N(wait/4)) // so that processes that met do not meet again
 }
 
 // close notes that the endpoint asked for a pause without being overrun.
@@ -216,19 +235,24 @@ func (g *gate) shut(now time.Time, wait time.Duration) {
 	}
 }
 
-// served notes a success.
-func (g *gate) served(now time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.factor < 1 && now.Sub(g.changed) >= round {
-		g.factor, g.changed = min(1, g.factor+recovery), now
-	}
-}
-
 // seconds is a duration, also for a number too large for one.
 func seconds(n float64) time.Duration {
 	if n*float64(time.Second) >= math.MaxInt64/2 {
 		return math.MaxInt64 / 2
 	}
 	return time.Duration(n * float64(time.Second))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

@@ -41,6 +41,7 @@ type Settings struct {
 type Destination struct {
 	client   *client
 	folder   *folder
+	watches  watches
 	triggers *gate
 	lookups  *gate
 }
@@ -74,11 +75,14 @@ func New(settings Settings) (*Destination, error) {
 		clock.After = time.After
 	}
 	d := &Destination{
+		watches:  watches{list: map[string]*watch{}},
 		client:   &client{http: settings.Client, base: base, key: settings.APIKey, clock: clock},
 		triggers: newGate("triggers", triggerLimit, settings.Share),
 		lookups:  newGate("bulk operation look-ups", lookLimit, settings.Share),
 	}
-	d.folder = newFolder(d, newGate("identifies", identifyLimit, settings.Share), newGate("bulk identifies", bulkLimit, settings.Share))
+	bulk := newGate("bulk identifies", bulkLimit, settings.Share)
+	bulk.rare = true
+	d.folder = newFolder(d, newGate("identifies", identifyLimit, settings.Share), bulk)
 	return d, nil
 }
 

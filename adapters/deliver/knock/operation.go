@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"switchyard/engine"
@@ -26,7 +27,8 @@ const (
 	operationFailed    = "failed"
 )
 
-// An operation is looked at after lookFirst, then after waits that double up to lookMost, for lookAltogether at most.
+// An operation is looked at after lookFirst, then after waits of a quarter of the time that it has taken, up to lookMost, for
+// lookAltogether.
 const (
 	lookFirst      = 250 * time.Millisecond
 	lookMost       = 2 * time.Second
@@ -52,12 +54,69 @@ func (o operationDoc) ending() ending {
 	return ending{o.Status == operationCompleted && o.ErrorCount <= len(failed), failed}
 }
 
-// await looks at an operation until it has ended. One that Knock does not know has ended without success. The error may
-// be tried again.
+// watches are the operations that are looked at now. Many actions may wait for the same one; it is looked at once for all.
+type watches struct {
+	mu   sync.Mutex
+	list map[string]*watch
+}
+
+// watch is one operation that is looked at.
+type watch struct {
+	cancel  context.CancelFunc
+	waiters int
+	// done is closed when how and err are set.
+	done chan struct{}
+	how  ending
+	err  error
+}
+
+// await waits until an operation has ended. One that Knock does not know has ended without success. The error may be
+// tried again.
 func (d *Destination) await(ctx context.Context, id string) (ending, error) {
+	w := d.join(id)
+	defer d.leave(id, w)
+	select {
+	case <-w.done:
+		return w.how, w.err
+	case <-ctx.Done():
+		return ending{}, notEnded(id, ctx.Err())
+	}
+}
+
+// join finds the watch of an operation, or begins one.
+func (d *Destination) join(id string) *watch {
+	d.watches.mu.Lock()
+	defer d.watches.mu.Unlock()
+	if w, ok := d.watches.list[id]; ok {
+		w.waiters++
+		return w
+	}
+	ctx, cancel := context.WithCancel(context.Background()) // it ends with the last that waits
+	w := &watch{cancel: cancel, waiters: 1, done: make(chan struct{})}
+	d.watches.list[id] = w
+	go func() {
+		defer close(w.done)
+		w.how, w.err = d.watch(ctx, id)
+	}()
+	return w
+}
+
+// leave ends a watch that nobody waits for.
+func (d *Destination) leave(id string, w *watch) {
+	d.watches.mu.Lock()
+	defer d.watches.mu.Unlock()
+	if w.waiters--; w.waiters == 0 {
+		w.cancel()
+		delete(d.watches.list, id)
+	}
+}
+
+// watch looks at an operation until it has ended, or for too long.
+func (d *Destination) watch(ctx context.Context, id string) (ending, error) {
 	var last error
 	began := d.client.Now()
-	for wait := lookFirst; d.client.Now().Sub(began) < lookAltogether; wait = min(2*wait, lookMost) {
+	for taken := time.Duration(0); taken < lookAltogether; taken = d.client.Now().Sub(began) {
+		wait := min(max(lookFirst, taken/4), lookMost)
 		if err := d.client.sleep(ctx, wait); err != nil {
 			return ending{}, notEnded(id, err)
 		}
