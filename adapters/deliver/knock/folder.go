@@ -21,6 +21,8 @@ const (
 	soon = time.Second
 	// gathering is how long a bulk that is not full waits for more.
 	gathering = 50 * time.Millisecond
+	// uncertainTime is how long a bulk is given that may have been accepted; Knock carries one out within seconds.
+	uncertainTime = 10 * time.Second
 	// rememberedMost bounds how many users that can not be part of a large bulk are remembered.
 	rememberedMost = 10_000
 )
@@ -202,7 +204,16 @@ func (f *folder) leave(p *person, err error) (engine.Result, error) {
 	if b.operation != "" {
 		return p.unfinished(b.operation), notEnded(b.operation, err)
 	}
-	return engine.Result{}, err
+	return engine.Result{}, uncertain(err)
+}
+
+// uncertain is an error after which a bulk may have been accepted, nobody knows as which operation. It is given time to be
+// carried out before its users are identified again, and before what comes after them.
+func uncertain(err error) error {
+	if _, asked := engine.AskedWait(err); asked || engine.IsPermanent(err) {
+		return err
+	}
+	return engine.RetryAfter(err, uncertainTime)
 }
 
 // remove takes a person out of the queue, if it is there.
@@ -360,6 +371,7 @@ func (f *folder) deliver(b *batch) {
 		f.again(b, true)
 		return
 	case err != nil:
+		err = uncertain(err)
 		f.finish(b, func(*person) outcome { return outcome{err: err} })
 		return
 	}

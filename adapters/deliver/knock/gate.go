@@ -160,10 +160,8 @@ func (g *gate) forward(now time.Time) time.Time {
 	if g.opens.Sub(now) > closedMost {
 		g.opens = now // a clock that was set back far is a new one
 	}
-	if g.opens.After(now) {
-		now = g.opens
-	}
-	if now.After(g.latest) || g.latest.Sub(now) > 2*closedMost {
+	now = later(now, g.opens)
+	if now.After(g.latest) || g.latest.Sub(now) > round { // so much later it is no call that was overtaken
 		g.latest = now
 	}
 	part := g.limit * g.recovered(g.latest) / float64(max(1, g.share()))

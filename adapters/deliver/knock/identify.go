@@ -111,7 +111,7 @@ func (d *Destination) putMany(ctx context.Context, people []*person) (operation 
 	}
 	var started operationDoc
 	if err := json.Unmarshal(answer.body, &started); err != nil || started.ID == "" {
-		return "", fmt.Errorf("Knock's answer names no bulk operation: %s", line(d.client.redact(answer.body)))
+		return "", fmt.Errorf("the answer of Knock names no bulk operation: %s", line(d.client.redact(answer.body)))
 	}
 	return started.ID, nil
 }

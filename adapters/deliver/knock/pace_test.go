@@ -3,6 +3,7 @@ package knock
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -161,6 +162,22 @@ func TestUnreliable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Processes die between a call and the record of its result, at every fifth call: each workflow still runs once.
+func TestDyingBeforeTheRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		double := knocktest.New(knocktest.Options{APIKey: apiKey, Latency: 40 * time.Millisecond, BulkTime: 500 * time.Millisecond})
+		y := newYard(over(t, double, Settings{}), 1000)
+		chance := rand.New(rand.NewPCG(5, 5))
+		y.dies = func() bool { return chance.IntN(5) == 0 }
+		lanes := people(t, 1000, 2)
+		y.run(lanes)
+		checkDelivered(t, double, lanes)
+		if len(y.dead) != 0 || y.retried != 0 || y.forgotten < 300 {
+			t.Errorf("%d dead, %d retried, %d forgotten", len(y.dead), y.retried, y.forgotten)
+		}
+	})
 }
 
 // An environment that is allowed less than is published, for others use it too: the pace falls and recovers.

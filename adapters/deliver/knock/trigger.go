@@ -135,7 +135,7 @@ func (d *Destination) start(ctx context.Context, workflow, key string, doc trigg
 		WorkflowRunID string `json:"workflow_run_id"`
 	}
 	if err := json.Unmarshal(answer.body, &read); err != nil || read.WorkflowRunID == "" {
-		return run{}, fmt.Errorf("Knock's answer names no workflow run: %s", line(d.client.redact(answer.body)))
+		return run{}, fmt.Errorf("the answer of Knock names no workflow run: %s", line(d.client.redact(answer.body)))
 	}
 	started.WorkflowRunID = read.WorkflowRunID
 	return started, nil

@@ -17,8 +17,11 @@ type yard struct {
 	d       *Destination
 	slots   int
 	timeout time.Duration
-	// attempts is the most for one action; postponed and retried count what came back.
-	attempts, postponed, retried int
+	// attempts is the most for one action; postponed, retried and forgotten count what
+	// came back.
+	attempts, postponed, retried, forgotten int
+	// dies says whether the process dies between this call and the record of its result; nil for never.
+	dies func() bool
 	// results are the last of each action, errors those of the dead.
 	results map[*engine.Action]engine.Result
 	dead    map[*engine.Action]error
@@ -102,6 +105,11 @@ func (y *yard) attempt(l *lane, back chan<- returned) {
 // settle is the engine's judgement of an attempt; it returns whether anything is left to do in the lane.
 func (y *yard) settle(r returned) (more bool) {
 	l, action := r.lane, r.lane.actions[0]
+	if y.dies != nil && y.dies() { // its lease runs out, and the attempt is made again from what was recorded before it
+		y.forgotten++
+		l.due = time.Now().Add(y.timeout)
+		return true
+	}
 	if wait, ok := engine.PostponedFor(r.err); ok {
 		y.postponed++
 		l.due = time.Now().Add(wait)

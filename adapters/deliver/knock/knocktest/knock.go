@@ -81,8 +81,7 @@ type Knock struct {
 	outage     Outage
 	odds       float64
 	// over is closed when an outage ends, so that what hangs goes on.
-	over   chan struct{}
-	serial int
+	over chan struct{}
 }
 
 var _ http.Handler = (*Knock)(nil)
