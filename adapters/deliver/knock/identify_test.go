@@ -109,7 +109,11 @@ func TestOneBadUserOfABulk(t *testing.T) {
 			if len(y.dead) != 2 || y.retried != 0 || y.took > 20*time.Second {
 				t.Errorf("strict %v: %d dead, %d retried, after %v", strict, len(y.dead), y.retried, y.took)
 			}
+			refused := double.Calls()[knocktest.Call{Endpoint: knocktest.BulkIdentify, Status: 422}]
 			t.Logf("strict %v: %v, %d postponed: %v", strict, y.took, y.postponed, double.Calls())
+			if refused > 8 || strict != (refused > 0) {
+				t.Errorf("strict %v: %d bulks were refused", strict, refused)
+			}
 		})
 	}
 }
@@ -243,6 +247,66 @@ func TestLeaving(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A bulk that is refused, or told to wait, goes on without those that left meanwhile.
+func TestLeavingARefusedBulk(t *testing.T) {
+	for _, status := range []int{422, 429} {
+		synctest.Test(t, func(t *testing.T) {
+			var refused, puts atomic.Int64
+			d, err := New(Settings{APIKey: apiKey, Client: &http.Client{Transport: answering(func(r *http.Request) (int, string, string) {
+				if r.Method == http.MethodPut {
+					puts.Add(1)
+				}
+				if r.Method == http.MethodPost && refused.Add(1) == 1 {
+					time.Sleep(time.Second)
+					return status, "", ""
+				}
+				return 200, "", `{"id":"op-1","status":"completed"}`
+			})}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			actions, done := mixed(400, nil), make(chan []attempt)
+			go func() { done <- together(d, actions[:200], 500*time.Millisecond) }()
+			for i, a := range together(d, actions[200:], time.Minute) {
+				if a.err != nil {
+					t.Errorf("%d: user%d, which stayed: %v", status, 200+i, a.err)
+				}
+			}
+			left := <-done
+			if wait, ok := engine.AskedWait(left[100].err); !ok || wait != uncertainTime || !errors.Is(left[100].err, context.DeadlineExceeded) {
+				t.Errorf("%d: %v", status, left[100].err)
+			}
+			checkEmpty(t, d)
+		})
+	}
+}
+
+// What was learned of a user is not forgotten when its action is postponed, nor when it is cut off.
+func TestWhatWasLearnedIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := over(t, knocktest.New(knocktest.Options{APIKey: apiKey}), Settings{})
+		d.folder.busy["sam"] = true // so that it is not served
+		for _, end := range []func(*person){
+			func(p *person) { d.folder.leave(p, context.Canceled) },
+			func(p *person) { time.Sleep(patience); d.folder.giveUp(time.Now(), p) },
+		} {
+			first := &person{id: "sam", company: 7, outcome: make(chan outcome, 1)}
+			if err := d.folder.join(time.Now(), first); err != nil {
+				t.Fatal(err)
+			}
+			end(first)
+			second := &person{id: "sam", company: bulkMost, outcome: make(chan outcome, 1)}
+			if err := d.folder.join(time.Now(), second); err != nil || second.company != 7 || len(d.folder.company) != 0 {
+				t.Errorf("%v, %d", err, second.company)
+			}
+			d.folder.leave(second, context.Canceled)
+			clear(d.folder.company)
+		}
+		d.folder.release("sam")
+		checkEmpty(t, d)
+	})
 }
 
 // checkEmpty looks for what was left behind.

@@ -295,6 +295,24 @@ func TestNetworkTrouble(t *testing.T) {
 	perform(t, d, trigger(t, "e2", engine.TriggerValues{Recipients: "sam"}))
 }
 
+// The same over real connections and by the real clock, for a short time.
+func TestOverTheNetwork(t *testing.T) {
+	double := knocktest.New(knocktest.Options{APIKey: apiKey, BulkTime: 100 * time.Millisecond})
+	server := httptest.NewServer(double)
+	defer server.Close()
+	d, err := New(Settings{APIKey: apiKey, BaseURL: server.URL, Client: dial.Client(dial.Settings{AllowPrivate: true})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := newYard(d, 1000)
+	lanes := people(t, 300, 2)
+	y.run(lanes)
+	checkDelivered(t, double, lanes)
+	if len(y.dead) != 0 || y.took > 10*time.Second {
+		t.Errorf("%d dead after %v: %v", len(y.dead), y.took, double.Calls())
+	}
+}
+
 func TestRefusedAddressesAreFinal(t *testing.T) {
 	d, err := New(Settings{APIKey: apiKey, BaseURL: "http://127.0.0.1:1", Client: dial.Client(dial.Settings{})})
 	if err != nil {

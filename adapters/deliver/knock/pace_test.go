@@ -132,7 +132,7 @@ func TestOutage(t *testing.T) {
 			double := knocktest.New(knocktest.Options{APIKey: apiKey, Latency: 40 * time.Millisecond, BulkTime: 500 * time.Millisecond})
 			y := newYard(over(t, double, Settings{}), 2000)
 			y.timeout, y.attempts = 10*time.Second, 30
-			lanes := people(t, 1500, 2)
+			lanes := people(t, 800, 2)
 			begins := 300 * time.Millisecond // with calls and a bulk operation under way
 			time.AfterFunc(begins, func() { double.Switch(outage, 1) })
 			time.AfterFunc(begins+10*time.Minute, func() { double.Switch(knocktest.Healthy, 0) })
@@ -148,9 +148,13 @@ func TestOutage(t *testing.T) {
 
 // A fifth of the calls fails, in each way: nothing is lost, nothing is doubled.
 func TestUnreliable(t *testing.T) {
-	for _, outage := range []knocktest.Outage{knocktest.Refusing, knocktest.Failing, knocktest.Losing} {
+	outages := []knocktest.Outage{knocktest.Refusing, knocktest.Failing, knocktest.Losing}
+	for seed := range uint64(6) {
+		outage := outages[seed%3]
 		synctest.Test(t, func(t *testing.T) {
-			double := knocktest.New(knocktest.Options{APIKey: apiKey, Latency: 40 * time.Millisecond, BulkTime: 500 * time.Millisecond, Seed: 3})
+			double := knocktest.New(knocktest.Options{
+				APIKey: apiKey, Latency: 40 * time.Millisecond, Jitter: 100 * time.Millisecond, BulkTime: 2 * time.Second, BulkJitter: 5 * time.Second, Seed: seed,
+			})
 			double.Switch(outage, 0.2)
 			y := newYard(over(t, double, Settings{}), 1000)
 			y.attempts = 100
@@ -158,10 +162,26 @@ func TestUnreliable(t *testing.T) {
 			y.run(lanes)
 			checkDelivered(t, double, lanes)
 			if len(y.dead) != 0 {
-				t.Errorf("outage %d: %d dead", outage, len(y.dead))
+				t.Errorf("seed %d, outage %d: %d dead", seed, outage, len(y.dead))
 			}
 		})
 	}
+}
+
+// A bulk that is accepted while its reply is lost does not come after what is sent later.
+func TestLostReplyOfABulk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		double := knocktest.New(knocktest.Options{APIKey: apiKey, Latency: 40 * time.Millisecond, BulkTime: 5 * time.Second})
+		double.Switch(knocktest.Losing, 1)
+		time.AfterFunc(500*time.Millisecond, func() { double.Switch(knocktest.Healthy, 0) })
+		y := newYard(over(t, double, Settings{}), 1000)
+		lanes := people(t, 300, 3)
+		y.run(lanes)
+		checkDelivered(t, double, lanes)
+		if lost := double.Calls()[knocktest.Call{Endpoint: knocktest.BulkIdentify}]; len(y.dead) != 0 || lost != 1 {
+			t.Errorf("%d dead, %d bulk identifies without a reply", len(y.dead), lost)
+		}
+	})
 }
 
 // Processes die between a call and the record of its result, at every fifth call: each workflow still runs once.
