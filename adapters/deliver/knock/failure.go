@@ -50,7 +50,8 @@ func (l *loose) UnmarshalJSON(doc []byte) error {
 }
 
 // parseFailure reads the body of a failed call, {"code","message","status","type"} and for some 422 "errors", which is one
-// object or an array of {type, field, message}. A body of any other form is the message itself.
+// object or an array of {type, field, message}. A body of any other form is the message itself, such as that of a path that
+// is not routed: {"errors":{"detail":"404 Not Found"}}.
 // Source: https://docs.knock.app/api-reference/overview/errors and Knock's OpenAPI document.
 func parseFailure(status int, body []byte) *failure {
 	f := &failure{Status: status}

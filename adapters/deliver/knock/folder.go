@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// bulkMost is how many users Knock takes in one bulk identify. Source: https://docs.knock.app/api-reference/users/bulk
+	// bulkMost is how many users Knock takes in one bulk identify. Source: its OpenAPI document.
 	bulkMost = 1000
 	// bulkBytes bounds the body of one; a single user's may be larger.
 	bulkBytes = 8 << 20

@@ -10,7 +10,8 @@ import (
 	"switchyard/engine"
 )
 
-// properties are the traits that Knock knows; all others are custom ones. Source: https://docs.knock.app/api-reference/users
+// properties are the traits that Knock knows; all others are custom ones. Source: its
+// OpenAPI document.
 var properties = map[string]bool{
 	"name": true, "email": true, "avatar": true, "phone_number": true, "locale": true, "timezone": true, "created_at": true,
 }

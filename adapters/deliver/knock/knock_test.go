@@ -238,6 +238,7 @@ func TestAnswers(t *testing.T) {
 		{401, "", `{"code":"invalid_api_key","message":"` + apiKey + ` is not valid"}`, false, 0, "invalid_api_key: [api_key] is not valid", apiKey},
 		{403, "", ``, false, 0, "Knock answered 403 Forbidden", ""},
 		{404, "", `{"message":"no such workflow"}`, false, 0, "404 Not Found: no such workflow", ""},
+		{404, "", `{"errors":{"detail":"404 Not Found"}}`, false, 0, `404 Not Found: {"errors":{"detail":"404 Not Found"}}`, ""},
 		{409, "", `{}`, false, 0, "409 Conflict: {}", ""},
 		{422, "", `{"code":"invalid_params","message":"bad","errors":{"type":"invalid","field":"email","message":"is no address"}}`, false, 0, "422 Unprocessable Entity: invalid_params: bad (email: is no address)", ""},
 		{422, "", `{"code":"invalid_params","errors":[{"field":"a","message":"x"},{"field":"b","type":"missing"},{}]}`, false, 0, "invalid_params (a: x; b: missing)", ""},

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// recipientsMost is how many recipients Knock takes in one trigger; of one with more it processes nothing and answers
-	// with success all the same. Source: https://docs.knock.app/send-notifications/triggering-workflows/api
+	// recipientsMost is how many recipients Knock takes in one trigger; one with more is not processed, and an error is
+	// logged there. Source: https://docs.knock.app/send-notifications/triggering-workflows/api
 	recipientsMost = 1000
 	// dataMost bounds the data of a trigger, in bytes (Knock's limit).
 	dataMost = 10 << 20

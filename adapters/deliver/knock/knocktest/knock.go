@@ -1,8 +1,8 @@
 // Package knocktest is a double of Knock's API for tests and demonstrations. It enforces the rules that Knock publishes,
 // keeps its users in memory, notifies nobody, and records what happened. Its clock and its chance can be given.
 //
-// Where a rule comes from is said beside it: [api] is https://docs.knock.app/api-reference/overview, [openapi] is
-// https://docs.knock.app/openapi.json, [limits] is /api-reference/overview/rate-limits, [trigger] is
+// Where a rule comes from is said beside it, by the page of https://docs.knock.app: [errors], [limits] and [idempotency] are
+// /api-reference/overview/errors, …/rate-limits and …/idempotent-requests, [openapi] is the OpenAPI document, [trigger] is
 // /send-notifications/triggering-workflows/api, [identify] is /managing-recipients/identifying-recipients. What is marked
 // [assumed] is not published; the double does what is hardest for a client.
 package knocktest
@@ -35,7 +35,8 @@ type Options struct {
 	// StrictBulk refuses a bulk with a user that is not valid as a whole, instead of listing the user among the errors of
 	// the operation. [assumed]: which of the two Knock does is not published.
 	StrictBulk bool
-	// RefuseLarge answers 422 to a trigger of more than 1,000 recipients, instead of 200 without processing it.
+	// RefuseLarge answers 422 to a trigger of more than 1,000 recipients, instead of 200 without processing it. [assumed]:
+	// published is only that it is not processed and that an error is logged.
 	RefuseLarge bool
 	// Workflows are the keys that exist; nil for any.
 	Workflows []string
@@ -176,7 +177,7 @@ func (a answer) write(w http.ResponseWriter) {
 	}
 }
 
-// failure is an error as [api] has it: {"code","message","status","type"}.
+// failure is an error as [errors] has it: {"code","message","status","type"}.
 func failure(status int, code, message string) answer {
 	return answer{status: status, body: map[string]any{
 		"code": code, "message": message, "status": status, "type": typeOf(status),
@@ -223,13 +224,13 @@ func (k *Knock) answer(r *http.Request, body []byte) answer {
 	return a
 }
 
-// admit refuses a wrong key (401, [api]), an unknown path, and what is above the limit (429, [limits]); status is 0 else.
+// admit refuses a wrong key (401, [errors]), an unknown path (in a form of its own, [errors]), and what is above the limit (429, [limits]); status is 0 else.
 func (k *Knock) admit(r *http.Request, endpoint Endpoint, now time.Time) answer {
 	switch {
 	case r.Header.Get("Authorization") != "Bearer "+k.options.APIKey:
 		return failure(http.StatusUnauthorized, "invalid_api_key", "the API key is not valid")
 	case endpoint == "":
-		return failure(http.StatusNotFound, "resource_missing", "there is no such path")
+		return answer{status: http.StatusNotFound, body: map[string]any{"errors": map[string]any{"detail": "404 Not Found"}}}
 	case !k.within(endpoint, now):
 		a := failure(http.StatusTooManyRequests, "rate_limit_exceeded", "too many requests")
 		a.header = http.Header{"Retry-After": {"1"}} // whole seconds, RFC 9110, 10.2.3

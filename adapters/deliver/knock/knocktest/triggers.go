@@ -23,7 +23,7 @@ type Run struct {
 	Request json.RawMessage
 }
 
-// remembered is what is kept for an Idempotency-Key: only 2xx, for 24 hours, [api].
+// remembered is what is kept for an Idempotency-Key: only 2xx, for 24 hours, [idempotency].
 type remembered struct {
 	at       time.Time
 	workflow string
@@ -32,15 +32,16 @@ type remembered struct {
 }
 
 const (
-	keyTime = 24 * time.Hour // [api]
-	keyMost = 255            // characters, [api]
+	keyTime = 24 * time.Hour // [idempotency]
+	keyMost = 255            // characters, [idempotency]
 	// recipientsMost: of a trigger with more nothing is processed, [trigger].
 	recipientsMost = 1000
 	// dataMost bounds the data of a trigger in bytes, [trigger].
 	dataMost = 10 << 20
 )
 
-// triggered answers a trigger, from memory when its key is there.
+// triggered answers a trigger, from memory when its key is there: with the same answer, marked as a replay. Other parameters
+// under the same key are an error, [idempotency]; [assumed] that it is a 400.
 func (k *Knock) triggered(key, workflow string, object map[string]any, body []byte, now time.Time) answer {
 	if len(key) > keyMost {
 		return failure(http.StatusBadRequest, "invalid_idempotency_key", "the idempotency key is too long")
