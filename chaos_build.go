@@ -31,7 +31,7 @@ func init() {
 		options.Lease = chaosLease
 		return options
 	}
-	destinations["chaos"] = func(destinationConfig, *redislog.Log) (engine.Destination, error) {
+	destinations["chaos"] = func(destinationConfig, site) (engine.Destination, error) {
 		url := os.Getenv("CHAOS_URL")
 		if url == "" {
 			return nil, errors.New("CHAOS_URL is not set")
@@ -104,9 +104,9 @@ func sequenceOf(action *engine.Action) any {
 
 // forgetfully makes a destination that performs every attempt as if it were another action, so that no effect key comes
 // twice and nothing remembers what was done.
-func forgetfully(make func(destinationConfig, *redislog.Log) (engine.Destination, error)) func(destinationConfig, *redislog.Log) (engine.Destination, error) {
-	return func(settings destinationConfig, log *redislog.Log) (engine.Destination, error) {
-		destination, err := make(settings, log)
+func forgetfully(make func(destinationConfig, site) (engine.Destination, error)) func(destinationConfig, site) (engine.Destination, error) {
+	return func(settings destinationConfig, at site) (engine.Destination, error) {
+		destination, err := make(settings, at)
 		return forgetful{destination}, err
 	}
 }

@@ -14,11 +14,11 @@ import (
 
 // destinationConfig is where the actions of an environment go.
 type destinationConfig struct {
-	Kind        destinationKind `yaml:"kind" doc:"directory (the default): the built-in users and workflow runs. webhook: each action is posted to a URL."`
+	Kind        destinationKind `yaml:"kind" doc:"directory (the default): the built-in users and workflow runs. knock: users and workflows at Knock. webhook: each action is posted to a URL."`
 	DryRun      bool            `yaml:"dry_run" doc:"Nothing is sent: every action is skipped, and the log shows what would have been sent."`
-	Concurrency int             `yaml:"concurrency" doc:"The most calls at once. Default 16."`
+	Concurrency int             `yaml:"concurrency" doc:"The most calls at once. Default 16; 4096 of knock, where most wait for their turn."`
 	Rate        float64         `yaml:"rate" doc:"The most calls a second, by all processes together. No bound by default."`
-	Timeout     time.Duration   `yaml:"timeout" doc:"For one attempt. Default 10s."`
+	Timeout     time.Duration   `yaml:"timeout" doc:"For one attempt. Default 10s; 45s of knock, where a bulk of users takes its time."`
 	Retry       retryConfig     `yaml:"retry" doc:"When a failed action is tried again."`
 	Breaker     breakerConfig   `yaml:"breaker" doc:"When a destination that fails is left alone for a while. Not for the directory, whose store is that of the actions."`
 	Order       string          `yaml:"order" enum:"strict,relaxed" doc:"strict (the default): the actions of one user are done one after the other, and wait while one of them is tried again. relaxed: none waits for another, and their order is not kept."`
@@ -29,10 +29,13 @@ type destinationConfig struct {
 	OldSecret document.Text            `yaml:"old_secret" doc:"webhook: signs too, while receivers change over to secret."`
 	Headers   map[string]document.Text `yaml:"headers" doc:"webhook: sent with each request."`
 
-	Connect      time.Duration   `yaml:"connect_timeout" doc:"webhook: for a connection, TLS included. Default 5s."`
-	Proxy        document.Text   `yaml:"proxy" doc:"webhook: the URL of a proxy for all calls. Those of the process environment are not heeded."`
-	AllowPrivate bool            `yaml:"allow_private" doc:"webhook: allows targets on loopback, private and link-local addresses."`
-	Allow        []document.Text `yaml:"allow" doc:"webhook: networks such as 10.1.0.0/16 whose addresses are allowed although they are private."`
+	APIKey  document.Text `yaml:"api_key" doc:"knock: the secret key of one environment there."`
+	BaseURL document.Text `yaml:"base_url" doc:"knock: where it is. Default https://api.knock.app."`
+
+	Connect      time.Duration   `yaml:"connect_timeout" doc:"For a connection, TLS included. Default 5s."`
+	Proxy        document.Text   `yaml:"proxy" doc:"The URL of a proxy for all calls. Those of the process environment are not heeded."`
+	AllowPrivate bool            `yaml:"allow_private" doc:"Allows targets on loopback, private and link-local addresses."`
+	Allow        []document.Text `yaml:"allow" doc:"Networks such as 10.1.0.0/16 whose addresses are allowed although they are private."`
 	Place        document.Place
 }
 
@@ -65,6 +68,10 @@ const (
 
 func (d *destinationConfig) withDefaults() {
 	fill(&d.Kind, kindDirectory)
+	if d.Kind == kindKnock {
+		fill(&d.Concurrency, 4096)
+		fill(&d.Timeout, 45*time.Second)
+	}
 	fill(&d.Concurrency, engine.DefaultPolicy.Concurrency)
 	fill(&d.Timeout, engine.DefaultPolicy.Timeout)
 	fill(&d.Retry.Attempts, engine.DefaultPolicy.Retry.Attempts)
@@ -95,7 +102,7 @@ func (l *loader) policy(d destinationConfig) engine.Policy {
 		l.wrong(d.Place, "%s is not for a destination of the kind %s", key, d.Kind)
 	}
 	if _, known := destinations[d.Kind]; known { // else it was said already
-		if _, err := newDestination(d, nil); err != nil {
+		if _, err := newDestination(d, site{}); err != nil {
 			l.wrong(d.Place, "the destination can not be made: %v", err)
 		}
 	}
@@ -109,23 +116,57 @@ func (l *loader) policy(d destinationConfig) engine.Policy {
 
 // misplaced are the keys that are set and that the kind knows nothing of.
 func (d destinationConfig) misplaced() (keys []string) {
-	set := map[string]bool{
-		"url": d.URL.Value != "", "secret": d.Secret.Value != "", "old_secret": d.OldSecret.Value != "", "headers": len(d.Headers) > 0,
-		"connect_timeout": d.Connect != 0, "proxy": d.Proxy.Value != "", "allow_private": d.AllowPrivate, "allow": len(d.Allow) > 0,
-		"breaker": d.Breaker != breakerConfig{Place: d.Breaker.Place},
+	type setting struct {
+		key   string
+		is    bool
+		kinds []destinationKind
 	}
-	for key, is := range set {
-		if is && d.Kind == kindDirectory {
-			keys = append(keys, key)
+	calling := []destinationKind{kindWebhook, kindKnock}
+	for _, s := range []setting{
+		{"url", d.URL.Value != "", []destinationKind{kindWebhook}},
+		{"secret", d.Secret.Value != "", []destinationKind{kindWebhook}},
+		{"old_secret", d.OldSecret.Value != "", []destinationKind{kindWebhook}},
+		{"headers", len(d.Headers) > 0, []destinationKind{kindWebhook}},
+		{"api_key", d.APIKey.Value != "", []destinationKind{kindKnock}},
+		{"base_url", d.BaseURL.Value != "", []destinationKind{kindKnock}},
+		{"connect_timeout", d.Connect != 0, calling},
+		{"proxy", d.Proxy.Value != "", calling},
+		{"allow_private", d.AllowPrivate, calling},
+		{"allow", len(d.Allow) > 0, calling},
+		{"breaker", d.Breaker.Failures != 0 || d.Breaker.Open != 0, calling},
+	} {
+		if s.is && slices.Contains(shipped, d.Kind) && !slices.Contains(s.kinds, d.Kind) {
+			keys = append(keys, s.key)
 		}
 	}
-	slices.Sort(keys)
 	return keys
+}
+
+// mostConnections bounds those to one host, however many calls wait for their turn.
+const mostConnections = 256
+
+// shipped are the kinds of the normal program.
+var shipped = []destinationKind{kindDirectory, kindKnock, kindWebhook}
+
+// settings are all that the destination is made of, to tell whether a reload has changed it.
+func (d destinationConfig) settings() string {
+	plain := func(texts []document.Text) (values []string) {
+		for _, text := range texts {
+			values = append(values, text.Value)
+		}
+		return values
+	}
+	headers := map[string]string{}
+	for name, value := range d.Headers {
+		headers[name] = value.Value
+	}
+	return fmt.Sprintf("%q", []any{d.Kind, d.DryRun, d.URL.Value, d.Secret.Value, d.OldSecret.Value, headers, d.APIKey.Value, d.BaseURL.Value,
+		d.Connect, d.Concurrency, d.Proxy.Value, d.AllowPrivate, plain(d.Allow)})
 }
 
 // dialing is how the hosts of the destination are reached.
 func (d destinationConfig) dialing() (dial.Settings, error) {
-	settings := dial.Settings{AllowPrivate: d.AllowPrivate, Connect: d.Connect, Connections: d.Concurrency}
+	settings := dial.Settings{AllowPrivate: d.AllowPrivate, Connect: d.Connect, Connections: min(d.Concurrency, mostConnections)}
 	for _, text := range d.Allow {
 		network, err := netip.ParsePrefix(text.Value)
 		if err != nil {

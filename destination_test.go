@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"switchyard/adapters/deliver/knock/knocktest"
 )
 
 const webhookSecret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
@@ -135,4 +137,21 @@ func TestAWebhookThatIsGonePauses(t *testing.T) {
 type destinationRecord struct {
 	Name, Kind, State, Reason string
 	PausedSince               string `json:"paused_since"`
+}
+
+func TestActionsGoToKnock(t *testing.T) {
+	double := knocktest.New(knocktest.Options{APIKey: "sk_test_12345"})
+	target := httptest.NewServer(double)
+	defer target.Close()
+	files := webhookFiles("")
+	files["switchyard.yaml"] = strings.Replace(files["switchyard.yaml"], "{kind: webhook, }", `{kind: knock, api_key: sk_test_12345, base_url: "`+target.URL+`", allow_private: true}`, 1)
+	i := start(t, "embedded", files)
+	i.post("api-key", fmt.Sprintf(inlineSignup, "k-1"), 200)
+	record := i.settled("k-1")
+	if len(record.Actions) != 1 || record.Actions[0].Status != "succeeded" || len(double.Runs()) != 1 || len(double.Complaints()) != 0 {
+		t.Fatalf("%+v, %v, %v", record, double.Runs(), double.Complaints())
+	}
+	if text := i.log.String(); strings.Contains(text, "sk_test_12345") {
+		t.Error("the API key is in the log")
+	}
 }

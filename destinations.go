@@ -6,18 +6,19 @@ import (
 
 	"switchyard/adapters/deliver/dial"
 	"switchyard/adapters/deliver/directory"
+	"switchyard/adapters/deliver/knock"
 	"switchyard/adapters/deliver/webhook"
 	"switchyard/engine"
 	"switchyard/engine/redislog"
 )
 
 // destinations are where the actions of an environment can go: each kind makes one from its settings. The configuration
-// accepts what stands here. An error keeps a configuration from becoming live. When one is only checked there is no log.
-var destinations = map[destinationKind]func(destinationConfig, *redislog.Log) (engine.Destination, error){
-	kindDirectory: func(_ destinationConfig, log *redislog.Log) (engine.Destination, error) {
-		return directory.New(log.Directory(), nil), nil
+// accepts what stands here. An error keeps a configuration from becoming live.
+var destinations = map[destinationKind]func(destinationConfig, site) (engine.Destination, error){
+	kindDirectory: func(_ destinationConfig, at site) (engine.Destination, error) {
+		return directory.New(at.log.Directory(), nil), nil
 	},
-	kindWebhook: func(d destinationConfig, _ *redislog.Log) (engine.Destination, error) {
+	kindWebhook: func(d destinationConfig, _ site) (engine.Destination, error) {
 		dialing, err := d.dialing()
 		if err != nil {
 			return nil, err
@@ -33,21 +34,36 @@ var destinations = map[destinationKind]func(destinationConfig, *redislog.Log) (e
 		}
 		return webhook.New(settings)
 	},
+	kindKnock: func(d destinationConfig, at site) (engine.Destination, error) {
+		dialing, err := d.dialing()
+		if err != nil {
+			return nil, err
+		}
+		return knock.New(knock.Settings{APIKey: d.APIKey.Value, BaseURL: d.BaseURL.Value, Client: dial.Client(dialing), Share: at.processes})
+	},
+}
+
+// site is where a destination is made: the log that its actions are in, and how many processes call it. Both are nil when a
+// configuration is only checked.
+type site struct {
+	log       *redislog.Log
+	processes func() int
 }
 
 // The kinds of the normal program.
 const (
 	kindDirectory destinationKind = "directory"
+	kindKnock     destinationKind = "knock"
 	kindWebhook   destinationKind = "webhook"
 )
 
 // newDestination makes what the settings ask for.
-func newDestination(d destinationConfig, log *redislog.Log) (engine.Destination, error) {
+func newDestination(d destinationConfig, at site) (engine.Destination, error) {
 	make, known := destinations[d.Kind]
 	if !known {
 		return nil, fmt.Errorf("there is no kind %q", d.Kind)
 	}
-	made, err := make(d, log)
+	made, err := make(d, at)
 	if err == nil && d.DryRun {
 		return engine.DryRun{}, nil
 	}

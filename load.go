@@ -251,6 +251,16 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
+// environment is one by its key; nil when it is not configured.
+func (p *plan) environment(key string) *plannedEnvironment {
+	for _, e := range p.environments {
+		if e.key == key {
+			return e
+		}
+	}
+	return nil
+}
+
 // connection is that of a source in an environment; nil when there is none.
 func (p *plan) connection(environment, source string) *plannedConnection {
 	for _, e := range p.environments {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"switchyard/engine"
-	"switchyard/engine/redislog"
 	"switchyard/engine/redislog/redistest"
 )
 
@@ -133,7 +132,7 @@ func (s stuck) Perform(context.Context, *engine.Action) (engine.Result, error) {
 func TestAStuckDestinationDelaysOnlyItself(t *testing.T) {
 	release := make(stuck)
 	defer close(release)
-	destinations["stuck"] = func(destinationConfig, *redislog.Log) (engine.Destination, error) { return release, nil }
+	destinations["stuck"] = func(destinationConfig, site) (engine.Destination, error) { return release, nil }
 	defer delete(destinations, "stuck")
 	files := map[string]string{"rules.yaml": signup["rules.yaml"], "switchyard.yaml": `
 sources:

@@ -152,7 +152,7 @@ func (s *server) apply(ctx context.Context, p *plan) error {
 			return fmt.Errorf("environment %s: %w", e.key, err)
 		}
 		stores[e.key] = store
-		if targets[e.key], err = s.target(e); err != nil {
+		if targets[e.key], err = s.target(e, store); err != nil {
 			return fmt.Errorf("environment %s: %w", e.key, err)
 		}
 	}
@@ -183,9 +183,15 @@ func (s *server) apply(ctx context.Context, p *plan) error {
 	return nil
 }
 
-// target makes the destination of an environment.
-func (s *server) target(e *plannedEnvironment) (*engine.Target, error) {
-	destination, err := newDestination(e.destination, s.log)
+// target makes the destination of an environment. One whose settings a reload has left alone stays: it knows how fast it may
+// call, and what is under way.
+func (s *server) target(e *plannedEnvironment, store *redislog.Environment) (*engine.Target, error) {
+	if live := s.engine.Target(e.key); live != nil {
+		if before := s.plan.Load().environment(e.key); before != nil && before.destination.settings() == e.destination.settings() {
+			return engine.NewTarget(live.Name, live.Destination, e.policy), nil
+		}
+	}
+	destination, err := newDestination(e.destination, site{s.log, store.Processes})
 	if err != nil {
 		return nil, fmt.Errorf("the destination can not be made: %w", err)
 	}
