@@ -69,7 +69,7 @@ func TestQuickstart(t *testing.T) {
 	onBothStores(t, func(t *testing.T, redis string) {
 		i := start(t, redis, quickstartFiles(t))
 		var out bytes.Buffer
-		if err := tell(t.Context(), i.server, i.dir, &out); err != nil {
+		if err := tell(t.Context(), i.server, i.dir, nil, &out); err != nil {
 			t.Fatalf("%v\n%s", err, &out)
 		}
 		if want := "demo: 19 events, 15 actions succeeded, 0 failed\n"; !strings.HasSuffix(out.String(), want) {
@@ -129,6 +129,19 @@ func TestDemoOnce(t *testing.T) {
 	}
 	if !strings.Contains(stderr.String(), "KEEPS NOTHING") {
 		t.Errorf("nothing warns of the embedded store: %s", &stderr)
+	}
+}
+
+func TestDemoWithADoubleOfKnock(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if code := run([]string{"demo", "--once", "--destination", "knock-double"}, &stdout, &stderr); code != exitGood {
+		t.Fatalf("exit %d\n%s\n%s", code, &stdout, &stderr)
+	}
+	if text := stdout.String(); !strings.Contains(text, "The double of Knock has 5 users and 9 workflow runs, and 0 complaints.") || !strings.HasSuffix(text, "demo: 19 events, 16 actions succeeded, 0 failed\n") {
+		t.Errorf("it ends with\n%s", text)
+	}
+	if code := run([]string{"demo", "--destination", "nowhere"}, &stdout, &stderr); code != exitUsage {
+		t.Errorf("another destination: exit %d", code)
 	}
 }
 
@@ -317,7 +330,7 @@ func TestTheDemoNoticesWhatIsNotAsExpected(t *testing.T) {
 	files["rules/welcome.yaml"] = strings.Replace(files["rules/welcome.yaml"], `recipients: properties.recipients`, `recipients: '["nobody"]'`, 1)
 	i := start(t, "embedded", files)
 	var out bytes.Buffer
-	if err := tell(t.Context(), i.server, i.dir, &out); !errors.Is(err, errFound) {
+	if err := tell(t.Context(), i.server, i.dir, nil, &out); !errors.Is(err, errFound) {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	if !strings.Contains(out.String(), "NOT AS EXPECTED") || strings.HasSuffix(out.String(), " 0 failed\n") {
