@@ -28,8 +28,8 @@ const (
 var mastersDie = deck{killMaster: 2, killLonely: 2, freezeMaster: 1, killProcess: 3, stopProcess: 2}
 
 // mostRecovery is how long after the death of a master every user must be served again, not counting the time for which a
-// process was stopped on top of it.
-const mostRecovery = 15 * time.Second
+// process was stopped on top of it; sharedRecovery is the same where other tests have the same cores at the same time.
+const mostRecovery, sharedRecovery = 15 * time.Second, time.Minute
 
 // betweenDeaths is from the return of a master to the death of the next, at least.
 const betweenDeaths = 4 * time.Second
@@ -44,13 +44,16 @@ func TestChaosCluster(t *testing.T) {
 	}
 	s := newStorm(t, stormOptions{seed: stormSeed(t), length: stormLength(t, length), kinds: mastersDie, replicated: true})
 	s.run()
-	took := s.recoveries()
+	took, most := s.recoveries(), sharedRecovery
+	if os.Getenv("SWITCHYARD_CHAOS") != "" {
+		most = mostRecovery
+	}
 	for n, recovery := range took {
 		from, stopped := s.weather.deaths[n], time.Duration(0)
 		for _, stop := range s.weather.stops {
 			stopped += stop.within(span{from, from.Add(recovery)})
 		}
-		if recovery-stopped > mostRecovery {
+		if recovery-stopped > most {
 			s.found.add(notSettled, "it took %s from the death of a master, the %d. of %d, until every user was served again", recovery.Round(time.Millisecond), n+1, len(took))
 		}
 	}

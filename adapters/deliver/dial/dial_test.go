@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"switchyard/engine"
@@ -67,14 +68,14 @@ func TestLoopbackInDisguise(t *testing.T) {
 // A name that leads to a public address when it is looked up and to a private one when it is called is refused at the
 // call: there is no look-up before it.
 func TestTheAddressThatIsCalledIsTheOneThatIsJudged(t *testing.T) {
-	seen := 0
+	var seen atomic.Int64 // names are looked up side by side
 	settings := Settings{}
 	dialer := net.Dialer{ControlContext: settings.control, Resolver: &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		seen++
+		seen.Add(1)
 		return nil, errors.New("no resolver")
 	}}}
-	if _, err := dialer.Dial("tcp", "rebinding.example:80"); err == nil || seen == 0 {
-		t.Errorf("%v after %d look-ups", err, seen)
+	if _, err := dialer.Dial("tcp", "rebinding.example:80"); err == nil || seen.Load() == 0 {
+		t.Errorf("%v after %d look-ups", err, seen.Load())
 	}
 	for _, address := range []string{"127.0.0.1:80", "[fd00::1]:80", "10.0.0.1:443"} {
 		if err := settings.control(context.Background(), "tcp", address, nil); !engine.IsPermanent(err) {
