@@ -163,10 +163,7 @@ func TestMastersAndReplicasOfAClusterChange(t *testing.T) {
 	f.append(f.event("sam", "before"))
 	key := f.slice(f.partition("sam")) + "events"
 	next := cluster.ReplicaOf(cluster.MasterOf(key))
-	next.HandOver()
-	for cluster.MasterOf(key) != next {
-		time.Sleep(5 * time.Millisecond)
-	}
+	cluster.HandOver(key, next)
 	cluster.AwaitHealthy()
 	f.append(f.event("sam", "after"))
 
