@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -8,13 +9,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"text/tabwriter"
 	"time"
-
-	"github.com/valyala/fasthttp"
 
 	"switchyard/engine/redislog/redistest"
 )
@@ -116,15 +114,25 @@ const benchRules = `rules:
 `
 
 // endToEnd posts for five seconds from 64 connections to so many processes, and waits until all is done.
-func endToEnd(t *testing.T, binary string, n int) cost {
+func endToEnd(t *testing.T, binary string, count int) cost {
 	store := redistest.Start(t, "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0")
 	var processes []*process
-	for range n {
-		processes = append(processes, launchWith(t, binary, store.URL(), benchRules))
+	var urls []string
+	for range count {
+		p := launchWith(t, binary, store.URL(), benchRules)
+		processes, urls = append(processes, p), append(urls, p.ingest+"/v1/receive/api-key")
 	}
 	before := redisFigures(t, store)
 	began := time.Now()
-	result, events := postFor(t, 5*time.Second, processes)
+	var n atomic.Int64
+	result := bombard(t, urls, 5*time.Second, func() []byte {
+		i := int(n.Add(1))
+		if i%10 == 0 { // the others are what no rule wants
+			return track(i)
+		}
+		return bytes.Replace(track(i), []byte("user-signed-up"), []byte("page-was-read!"), 1)
+	})
+	events := result.requests
 	eventually(t, "rest", func() bool { return atRest(processes[0]) })
 	took := time.Since(began)
 	after := redisFigures(t, store)
@@ -140,46 +148,6 @@ func endToEnd(t *testing.T, binary string, n int) cost {
 		p.kill()
 	}
 	return c
-}
-
-// postFor posts tracks, each tenth of which the rule wants, to one process after the other.
-func postFor(t *testing.T, period time.Duration, processes []*process) (loadResult, int) {
-	client := &fasthttp.Client{MaxConnsPerHost: 64}
-	var n atomic.Int64
-	var mu sync.Mutex
-	var all []time.Duration
-	var group sync.WaitGroup
-	deadline := time.Now().Add(period)
-	for worker := range 64 {
-		group.Go(func() {
-			var mine []time.Duration
-			request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-			request.SetRequestURI(processes[worker%len(processes)].ingest + "/v1/receive/api-key")
-			request.Header.SetMethod("POST")
-			for time.Now().Before(deadline) {
-				i := int(n.Add(1))
-				body := track(i)
-				if i%10 != 0 {
-					body = []byte(strings.Replace(string(body), "user-signed-up", "page-was-read!", 1))
-				}
-				request.SetBody(body)
-				started := time.Now()
-				if err := client.Do(request, response); err != nil || response.StatusCode() != 200 {
-					t.Errorf("%d %v %s", response.StatusCode(), err, response.Body())
-					return
-				}
-				mine = append(mine, time.Since(started))
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, mine...)
-		})
-	}
-	group.Wait()
-	if len(all) == 0 {
-		t.Fatal("no request came through")
-	}
-	return loadResult{float64(len(all)) / period.Seconds(), percentile(all, 50), percentile(all, 99)}, len(all)
 }
 
 // atRest reports whether everything is decided and done.

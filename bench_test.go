@@ -239,48 +239,53 @@ func listenFor(t *testing.T, app *fiber.App) string {
 }
 
 type loadResult struct {
-	rate     float64
+	requests int
+	rate     float64 // a second
 	p50, p99 time.Duration
 }
 
-// load posts events with 64 connections for three seconds after one of warming up.
+// load posts events for three seconds after one of warming up.
 func load(t *testing.T, address, path string) loadResult {
-	client := &fasthttp.HostClient{Addr: address, MaxConns: 64}
 	var n atomic.Int64
-	measure := func(d time.Duration) (total int, all []time.Duration) {
-		var mu sync.Mutex
-		var group sync.WaitGroup
-		deadline := time.Now().Add(d)
-		for range 64 {
-			group.Go(func() {
-				var mine []time.Duration
-				request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-				request.SetRequestURI("http://" + address + path)
-				request.Header.SetMethod("POST")
-				for time.Now().Before(deadline) {
-					request.SetBody(track(int(n.Add(1))))
-					started := time.Now()
-					if err := client.Do(request, response); err != nil || response.StatusCode() != 200 {
-						t.Errorf("%d %v %s", response.StatusCode(), err, response.Body())
-						return
-					}
-					mine = append(mine, time.Since(started))
+	body := func() []byte { return track(int(n.Add(1))) }
+	urls := []string{"http://" + address + path}
+	bombard(t, urls, time.Second, body)
+	return bombard(t, urls, 3*time.Second, body)
+}
+
+// bombard posts bodies with 64 connections, to one URL beside the other.
+func bombard(t *testing.T, urls []string, period time.Duration, body func() []byte) loadResult {
+	t.Helper()
+	client := &fasthttp.Client{MaxConnsPerHost: 64}
+	var mu sync.Mutex
+	var all []time.Duration
+	var group sync.WaitGroup
+	deadline := time.Now().Add(period)
+	for worker := range 64 {
+		group.Go(func() {
+			var mine []time.Duration
+			request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+			request.SetRequestURI(urls[worker%len(urls)])
+			request.Header.SetMethod("POST")
+			for time.Now().Before(deadline) {
+				request.SetBody(body())
+				started := time.Now()
+				if err := client.Do(request, response); err != nil || response.StatusCode() != 200 {
+					t.Errorf("%d %v %s", response.StatusCode(), err, response.Body())
+					return
 				}
-				mu.Lock()
-				defer mu.Unlock()
-				all = append(all, mine...)
-			})
-		}
-		group.Wait()
-		return len(all), all
+				mine = append(mine, time.Since(started))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, mine...)
+		})
 	}
-	measure(time.Second)
-	const period = 3 * time.Second
-	total, all := measure(period)
-	if total == 0 {
+	group.Wait()
+	if len(all) == 0 {
 		t.Fatal("no request came through")
 	}
-	return loadResult{float64(total) / period.Seconds(), percentile(all, 50), percentile(all, 99)}
+	return loadResult{len(all), float64(len(all)) / period.Seconds(), percentile(all, 50), percentile(all, 99)}
 }
 
 func percentile(all []time.Duration, percent int) time.Duration {

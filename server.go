@@ -220,7 +220,7 @@ func (s *server) Pause(ctx context.Context, environment, name, reason string) er
 	if err := s.log.Pause(ctx, environment, name, pause); err != nil {
 		return err
 	}
-	if target := s.engine.Target(environment); target != nil {
+	if target := s.engine.Target(environment); target != nil && target.Paused() == nil { // the first reason stays, as in the log
 		target.SetPaused(&pause)
 	}
 	return nil

@@ -135,7 +135,7 @@ func (t *Target) admit(stop context.Context, most int) (permits int, wait time.D
 	}
 	if t.pace != nil {
 		if most, wait = t.pace.take(most); most == 0 {
-			return 0, wait
+			return 0, min(wait, dueIdle) // a reload may raise the rate
 		}
 	}
 	select {

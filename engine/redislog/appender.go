@@ -60,7 +60,6 @@ func (a *appenders) stop() {
 type appender struct {
 	log   *Log
 	queue chan *parcel
-	done  chan struct{}
 	loops sync.WaitGroup
 	// waiting is how many bytes are in the queue.
 	waiting atomic.Int64
@@ -97,7 +96,7 @@ type parcel struct {
 }
 
 func startAppender(l *Log) *appender {
-	a := &appender{log: l, queue: make(chan *parcel, appendQueue), done: make(chan struct{})}
+	a := &appender{log: l, queue: make(chan *parcel, appendQueue)}
 	for range appendLoops {
 		a.loops.Go(a.run)
 	}

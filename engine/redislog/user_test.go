@@ -342,6 +342,24 @@ var trimContract = []contract{
 			t.Errorf("the user's index has %d events, the message id %v", user, known("2"))
 		}
 	}},
+	{"over the size the runs of the directory go too", func(t *testing.T, f *fixture) {
+		if f.log.Embedded() {
+			t.Skip("the embedded server does not know what a stream takes")
+		}
+		const runs = 1000
+		for n := range runs {
+			if _, err := f.log.Directory().AppendRun(f.ctx, f.name, fmt.Sprint(n), engine.Run{Workflow: "w"}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.env.Keep(redislog.EnvOptions{Size: 1})
+		if _, err := f.log.Trim(f.ctx, f.name, f.clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if left := f.client().XLen(f.ctx, "sy:{"+f.name+":runs}:stream").Val(); left > runs*3/4 {
+			t.Errorf("%d of %d are left", left, runs)
+		}
+	}},
 	{"over the size the oldest go, what waits stays", func(t *testing.T, f *fixture) {
 		if f.log.Embedded() {
 			t.Skip("the embedded server does not know what a stream takes")

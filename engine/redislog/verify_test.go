@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchyard/engine"
+	"switchyard/engine/redislog"
 )
 
 var verifyContract = []contract{
@@ -40,6 +41,16 @@ var verifyContract = []contract{
 		found, err := f.log.Environments(f.ctx)
 		if err != nil || found[f.name] != 4 || found[odd.name] != 3 {
 			t.Errorf("%v %v", found, err)
+		}
+		f.append(f.event("}:meta", "}:meta")) // whose keys look like those of an environment
+		if again, err := f.log.Environments(f.ctx); err != nil || !maps.Equal(again, found) {
+			t.Errorf("%v %v", again, err)
+		}
+	}},
+	{"an environment in the form of another version is refused", func(t *testing.T, f *fixture) {
+		f.client().HSet(f.ctx, "sy:{"+f.name+"-old}:meta", "partitions", 4)
+		if _, err := f.log.Environment(f.ctx, f.name+"-old", 4, redislog.EnvOptions{}); err == nil || !strings.Contains(err.Error(), "another version of Switchyard") {
+			t.Errorf("%v", err)
 		}
 	}},
 }
